@@ -1,0 +1,45 @@
+# Two commands matter to a newcomer: `make demo` and `make test`. The rest is for daily work.
+.DEFAULT_GOAL := help
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+JOBS   ?= 2
+
+.PHONY: help setup demo test check format bench lock clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv with the paiwatch command in it
+
+$(STAMP): requirements/dev.lock pyproject.toml setup.sh
+	@bash setup.sh $(VENV)
+	@touch $@
+
+demo: setup  ## run the main job on embedded defaults: three commits, what ran, and why
+	@$(BIN)/paiwatch demo
+
+test: setup  ## run every test
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup -q
+
+check: setup  ## ruff, mypy --strict, import contracts, shellcheck
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry paiwatch
+	$(BIN)/shellcheck setup.sh .ci/run $$(git ls-files 'src/*.sh')
+
+format: setup  ## let ruff put the code in order
+	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format -q .
+
+bench: setup  ## measure against floors in the same run, as ratios
+	@$(BIN)/python -m bench
+
+lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --group dev pyproject.toml -o requirements/dev.lock
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements/run.lock
+
+clean:  ## remove what make made
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

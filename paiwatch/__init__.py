@@ -1,0 +1,1 @@
+"""paiwatch: event-driven GitOps for anything that has scripts."""

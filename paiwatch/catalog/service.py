@@ -1,0 +1,74 @@
+"""Service: what one service.yaml says, checked and frozen. PURE."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Operator(StrEnum):
+    """The four verbs. *stop* keeps persistent data, *delete* removes it, *refresh* updates the configuration."""
+
+    START = "start"
+    STOP = "stop"
+    DELETE = "delete"
+    REFRESH = "refresh"
+
+
+class OnChange(StrEnum):
+    """What a changed release asks for; the default is refresh, as far as the service has the scripts for it."""
+
+    REFRESH = "refresh"
+    RESTART = "restart"
+    START = "start"
+
+
+class Dependents(StrEnum):
+    """Whether a change of a prerequisite also refreshes the service that names it, or only orders the two."""
+
+    REFRESH = "refresh"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prerequisite:
+    """One entry of `prerequisite:`; `dependents` is None where the file leaves it to the settings."""
+
+    service: str
+    dependents: Dependents | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often a step is tried before its release is quarantined: `first * 2**n` seconds apart, at most `max`."""
+
+    attempts: int = 5
+    first: float = 10.0
+    max: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service as declared. Paths are relative to its deploy folder; times are seconds; None means "as in the settings"."""
+
+    name: str
+    folder: str  # of the component, from the tree's root: "src/grafana"
+    prerequisites: tuple[Prerequisite, ...] = ()
+    templates: tuple[str, ...] = ()  # rendered names: "start.sh" for start.sh.template
+    scripts: Mapping[Operator, str]
+    on_change: OnChange | None = None
+    timeout: float | None = None
+    retries: Retries | None = None
+    env: Mapping[str, str]
+    cluster_types: tuple[str, ...] | None = None
+    deploy_rules: tuple[Mapping[str, str], ...] | None = None  # [{"in": "pai-master"}], in the file's order
+
+    @property
+    def deploy(self) -> str:
+        """The deploy folder, from the tree's root."""
+        return f"{self.folder}/deploy"
+
+    @property
+    def file(self) -> str:
+        """Where people find the declaration."""
+        return f"{self.deploy}/service.yaml"

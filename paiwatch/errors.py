@@ -1,0 +1,43 @@
+"""Exceptions, named for what the caller must do. Expected outcomes (a failed script) are values, not these.
+
+    PaiwatchError
+    ├── ConfigError      stop: somebody must change the settings or the call; exit 2
+    ├── StalledError     wait for a new revision: this one can never work
+    ├── TransientError   back off and look again: network, a slow server, a moving directory
+    ├── StoreError       refuse to act: without memory nothing may be started
+    └── BusyError        another paiwatch holds the state folder, or the daemon refused a command; exit 2
+
+Third-party exceptions are caught in the one module that imports the library and re-raised as one of these.
+"""
+
+from collections.abc import Sequence
+
+from paiwatch.problem import Problem
+
+
+class PaiwatchError(Exception):
+    """Anything paiwatch raises on purpose; its text says where, what and what to do."""
+
+
+class ConfigError(PaiwatchError):
+    """Settings or arguments that cannot be used; `problems` has every fault found, not only the first."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class StalledError(PaiwatchError):
+    """The revision can never work (a missing branch, an unreadable tree); only a new one helps."""
+
+
+class TransientError(PaiwatchError):
+    """It may work later without anybody's help."""
+
+
+class StoreError(PaiwatchError):
+    """The record cannot be read or written; nothing may be started until it can."""
+
+
+class BusyError(PaiwatchError):
+    """Somebody else holds what this command needs; the text says who."""

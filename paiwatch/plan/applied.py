@@ -1,0 +1,62 @@
+"""Applied: what the record remembers of one service; the only loop back into planning. PURE."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from paiwatch.catalog.service import Operator
+from paiwatch.releases.release import Read, ReleaseFile
+
+
+class HeldBy(StrEnum):
+    """Why a service waits for a person."""
+
+    SUSPENDED = "suspended"  # `paiwatch suspend`
+    STOPPED = "stopped"  # a person ran `service stop`
+    DELETED = "deleted"  # a person ran `service delete`
+    QUARANTINED = "quarantined"  # retries used up for one release digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A service that waits for a person. `digest` is set for quarantine only: another release is not held."""
+
+    service: str
+    by: HeldBy
+    reason: str
+    since: float  # epoch seconds
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """One service's memory.
+
+    `digest` is the release that last ran successfully ("" when none has). `touched` is a later release whose run began
+    and did not succeed ("" when the last run succeeded): what is really running is then unknown, so the service
+    counts as changed. `version` grows with every applied change; `prerequisites` holds the versions of the
+    prerequisites that this service last ran with (0: not applied then). That is how a refresh that is still owed
+    to a dependent survives a crash.
+    `archived` names the release whose scripts can stop it (touched, else digest). `scripts` are those of `archived`.
+    """
+
+    service: str
+    digest: str = ""
+    touched: str = ""
+    version: int = 0
+    prerequisites: Mapping[str, int] = field(default_factory=dict)
+    config: str = ""
+    src: str = ""
+    at: float = 0.0
+    files: Mapping[str, ReleaseFile] = field(default_factory=dict, repr=False)
+    reads: tuple[Read, ...] = field(default=(), repr=False)
+    scripts: Mapping[Operator, str] = field(default_factory=dict)
+
+    @property
+    def archived(self) -> str:
+        """Digest of the archived release that knows how to stop what is running."""
+        return self.touched or self.digest
+
+
+#: Everything the record remembers that a plan needs: by service name.
+Memory = Mapping[str, Applied]

@@ -1,0 +1,95 @@
+"""Plan, Step, Reason: what would be done, in which order, and why. Values only. PURE."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from paiwatch.catalog.service import Operator, Retries
+from paiwatch.problem import Problem
+from paiwatch.releases.release import Release
+
+
+class Kind(StrEnum):
+    """What brought a service into the plan."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    DEPENDENT = "dependent"
+    REMOVED = "removed"
+    ASKED = "asked"  # a person named it: `paiwatch service …`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One sentence of why. `kind`: new | file | key | prerequisite | removed | unfinished | asked.
+
+    `detail` reads aloud; `file`, `key`, `before`, `after` (shown values, masked) and `chain` (prerequisites, nearest
+    first) carry the same facts for machines, empty where they do not apply.
+    """
+
+    kind: str
+    detail: str
+    file: str = ""
+    key: str = ""
+    before: str = ""
+    after: str = ""
+    chain: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepId:
+    """A plan has at most one step for each service and operator."""
+
+    service: str
+    operator: Operator
+
+    def __str__(self) -> str:
+        """`start grafana`."""
+        return f"{self.operator} {self.service}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One operator on one service for one release, with its reasons.
+
+    `digest` is the release to run: of the snapshot, or (for kind removed) the archived one. `script` is relative to the
+    deploy folder. `waits` are the steps of this plan that must succeed first; `held_by` names services that
+    have no step here and are not settled either (invalid), so the step cannot run under this plan.
+    `prerequisites` are all direct prerequisites that exist, to be remembered with success.
+    `level` is 0 for what waits for nothing, else 1 + the highest level waited for. `weight` is the number of steps on the longest
+    path that still hangs on this one, itself included.
+    `last` marks the step whose success makes the release applied (false for the stop of a restart).
+    """
+
+    id: StepId
+    kind: Kind
+    digest: str
+    script: str
+    folder: str  # of the component, from the tree's root
+    reasons: tuple[Reason, ...]
+    waits: tuple[StepId, ...] = ()
+    held_by: tuple[str, ...] = ()
+    prerequisites: tuple[str, ...] = ()
+    level: int = 0
+    weight: int = 1
+    last: bool = True
+    timeout: float
+    retries: Retries
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be done for one snapshot. `digest` covers what would be done (not which commit asked for it).
+
+    `steps` are in the documented total order: removals first, then by level, then by name, then stop before start.
+    `releases` has the releases of the snapshot that steps run. `kept` are services gone from the tree that policy keeps.
+    """
+
+    digest: str
+    config: str  # revision ids
+    src: str
+    steps: tuple[Step, ...]
+    problems: tuple[Problem, ...] = ()
+    kept: tuple[str, ...] = ()
+    releases: Mapping[str, Release] = field(default_factory=dict, repr=False)

@@ -1,0 +1,182 @@
+"""config.yaml as frozen sections. Parsed once; each part of paiwatch receives the two fields it needs, never all of this."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from paiwatch.catalog.service import Dependents
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_duration(value: Any) -> float:
+    """Seconds from 10s, 1.5m, 2h, 1d or a plain number. Raises ValueError with the accepted forms."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write a duration such as 500ms, 10s, 5m, 2h or 1d")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+_SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def parse_size(value: Any) -> int:
+    """Bytes from 64KiB, 10MiB, 1GiB or a plain whole number. Raises ValueError with the accepted forms."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(r"(\d+)(KiB|MiB|GiB)", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write a size such as 64KiB, 10MiB or 1GiB")
+    return int(match[1]) * _SIZES[match[2]]
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, nothing unknown, attribute docstrings as descriptions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Source(Section):
+    """Where one tree comes from: a git repository (`repo`) or a live directory (`directory`), exactly one of the two."""
+
+    repo: str = ""
+    """Git repository: an https, ssh or file URL, or a path on this machine."""
+    branch: str = "main"
+    """Branch to follow."""
+    directory: Path | None = None
+    """Live directory, the root of the tree that scripts see."""
+    folder: str = "."
+    """Where the components (or the configuration files) lie in the tree."""
+    poll: Duration = 30.0
+    """How often the repository is asked for news."""
+    timeout: Duration = 60.0
+    """Limit of every single git call."""
+    token_file: Path | None = None
+    """https: file that holds the access token (or password); read again for each fetch."""
+    username: str = "x-access-token"
+    """https: user name that goes with the token."""
+    key_file: Path | None = None
+    """ssh: private key file."""
+    known_hosts: Path | None = None
+    """ssh: known_hosts file; the host's key must be in it."""
+    settle: Duration = 0.5
+    """Live directory: quiet time after the last file event before it is read."""
+    look: Duration = 300.0
+    """Live directory: a full look this often, whatever the events say."""
+
+
+class Undefined(StrEnum):
+    """What a template may do with a key that does not exist."""
+
+    STRICT = "strict"
+    LENIENT = "lenient"
+
+
+class Templates(Section):
+    """How templates are rendered."""
+
+    undefined: Undefined = Undefined.STRICT
+    """strict: a missing key is an error naming template, line and key; lenient: it prints nothing."""
+
+
+class Removed(StrEnum):
+    """What happens to a service that is gone from the tree."""
+
+    KEEP = "keep"
+    STOP = "stop"
+    DELETE = "delete"
+
+
+class RetryPolicy(Section):
+    """How often a failed step is tried again, and how far apart."""
+
+    attempts: Annotated[int, Field(ge=1)] = 5
+    """Tries in all before the release is quarantined."""
+    first: Duration = 10.0
+    """Wait after the first failure; doubles each time."""
+    max: Duration = 300.0
+    """Longest wait."""
+
+
+class Operators(Section):
+    """How steps are run."""
+
+    parallel: Annotated[int, Field(ge=1, le=256)] = 4
+    """Scripts at once."""
+    timeout: Duration = 1800.0
+    """Limit of one script; service.yaml may say otherwise."""
+    grace: Duration = 10.0
+    """Time between TERM and KILL for a script that must end."""
+    dependents: Dependents = Dependents.REFRESH
+    """refresh: a change also refreshes the services that name it as prerequisite; ignore: order only."""
+    removed: Removed = Removed.KEEP
+    """A service gone from the tree: keep (status says so), stop, or delete."""
+    retries: RetryPolicy = RetryPolicy()
+    """Retries of a failed step."""
+    log_limit: Size = 10 * 1024**2
+    """Output kept of one run; the middle of what is longer is cut."""
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important line that is still written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Logging(Section):
+    """paiwatch's own log, on standard error."""
+
+    format: LogFormat = LogFormat.AUTO
+    """auto: console on a terminal, else JSON lines."""
+    level: LogLevel = LogLevel.INFO
+    """Least important level written."""
+    secret_keys: str = r"(?i)(pass(w(or)?d|phrase)|secret|token|credential|(private|api|access)[-_]?key)"  # noqa: S105 (a pattern of names)
+    """Values of cluster_cfg keys that match are never shown, in logs or anywhere else."""
+
+
+class Retention(Section):
+    """How much of the past is kept."""
+
+    runs: Annotated[int, Field(ge=1)] = 50
+    """Runs kept for each service, with their output."""
+    generations: Annotated[int, Field(ge=1)] = 500
+    """Generations kept."""
+
+
+class Settings(Section):
+    """The whole of config.yaml."""
+
+    config: Source
+    """The configuration: what this cluster looks like."""
+    src: Source
+    """The components: how each service is deployed."""
+    state: Path = Path("/var/lib/paiwatch")
+    """Private folder for everything paiwatch remembers."""
+    templates: Templates = Templates()
+    """Templates."""
+    operators: Operators = Operators()
+    """Operators."""
+    log: Logging = Logging()
+    """Logging."""
+    retention: Retention = Retention()
+    """Retention."""

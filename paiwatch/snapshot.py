@@ -1,0 +1,82 @@
+"""Snapshot: the config tree and the src tree at one instant. PURE.
+
+A tree is a listing (paths, modes, content ids), not contents; bytes are asked for by id when needed.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: Gives the bytes of blobs by content id. Ids that cannot be read raise TransientError.
+Contents = Callable[[Iterable[str]], Mapping[str, bytes]]
+
+
+class Mode(StrEnum):
+    """What git knows of a file's kind: the four that a tree can hold."""
+
+    FILE = "100644"
+    EXECUTABLE = "100755"
+    LINK = "120000"
+    SUBMODULE = "160000"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a tree: its kind, and its content's git blob id (40 hex; of a link: the id of its target text)."""
+
+    mode: Mode
+    oid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One state of one source: `id` is a commit (40 hex) or, for a live directory, its tree id.
+
+    `author`, `subject` and `at` (epoch seconds) describe a commit; a live directory has the subject "files in <folder>".
+    """
+
+    id: str
+    author: str = ""
+    subject: str = ""
+    at: float = 0.0
+
+    @property
+    def short(self) -> str:
+        """The eight characters people compare by eye."""
+        return self.id[:8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """One source at one revision. `files` maps paths from the tree's root (POSIX, never absolute) to entries.
+
+    `folder` is where the components (or the configuration files) lie in it: "." or a path without "./".
+    """
+
+    revision: Revision
+    folder: str
+    files: Mapping[str, Entry]
+
+    @property
+    def prefix(self) -> str:
+        """What paths inside `folder` begin with: "" or "folder/"."""
+        return "" if self.folder in {"", "."} else f"{self.folder}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Config and src as one; a plan never mixes two."""
+
+    config: Tree
+    src: Tree
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """Config id and src id: equal ids mean an equal snapshot."""
+        return (self.config.revision.id, self.src.revision.id)
+
+
+def blob_id(content: bytes) -> str:
+    """Git's name for these bytes, so that a live directory and a repository name equal files alike."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,1 @@
+"""A live directory: watched for hints, read until it holds still."""

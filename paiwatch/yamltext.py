@@ -1,0 +1,1 @@
+"""YAML text to Document values: marks, duplicate keys, surprises. The only room that knows PyYAML."""
