@@ -4,6 +4,11 @@ Belongs here: argument parsing, tables, exit codes. May not: hold logic that the
 Before it: everything.
 """
 
+import sys
+
+from paiwatch.cli import exits, root
+
 
 def main() -> None:
-    """Run one command."""
+    """The `paiwatch` command: run the arguments of this process, then exit."""
+    sys.exit(exits.run(root.command, sys.argv[1:]))

@@ -1,0 +1,86 @@
+"""Exit codes, and the one place that turns an exception into one.
+
+0 done; 1 something failed (a step, the record, a source); 2 bad input (settings, arguments, files) or somebody else
+holds what is needed; 3 a bug: the traceback, never with the values of variables, and how to report it; 130 interrupted.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from paiwatch.errors import BusyError, ConfigError, PaiwatchError
+from paiwatch.problem import Problem
+
+
+class Code(IntEnum):
+    """What the shell sees."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    BUG = 3
+    INTERRUPTED = 130
+
+
+def leave(code: Code) -> NoReturn:
+    """End the verb with this code; everything there is to say has been said."""
+    raise click.exceptions.Exit(int(code))
+
+
+def run(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run one command line and say on standard error what went wrong, if anything did. Gives the exit code."""
+    try:
+        result = command.main([*arguments], prog_name="paiwatch", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return Code.BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        return Code.INTERRUPTED
+    except PaiwatchError as error:
+        return report(error)
+    except BrokenPipeError:
+        return _stay_quiet()
+    except Exception:  # noqa: BLE001 (the outermost place: a bug must name itself and have its exit code)
+        return _report_bug()
+    return result if isinstance(result, int) else Code.DONE
+
+
+def report(error: PaiwatchError) -> Code:
+    """Print an expected failure, every problem on its own line; gives its exit code."""
+    click.secho(f"paiwatch: {error}", err=True, fg="red")
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            click.echo(line(problem), err=True)
+    return Code.BAD_INPUT if isinstance(error, ConfigError | BusyError) else Code.FAILED
+
+
+def line(problem: Problem) -> str:
+    """`file:line:column: severity: message; remedy`, as editors and people read it."""
+    remedy = f"; {problem.remedy}" if problem.remedy else ""
+    return f"{problem.place}: {problem.severity}: {problem.message}{remedy}"
+
+
+def _stay_quiet() -> Code:
+    """The reader of our output went away (`paiwatch history | head`): what is still buffered goes nowhere."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return Code.FAILED
+
+
+def _report_bug() -> Code:
+    """The traceback, without the values of variables, and what to do with it."""
+    click.echo(traceback.format_exc(), err=True, nl=False)
+    click.secho(
+        "paiwatch: this is a bug in paiwatch. Please report the lines above with the output of "
+        "`paiwatch --version` and the command you ran; read them first, lest they show something private.",
+        err=True,
+        fg="red",
+    )
+    return Code.BUG
