@@ -37,7 +37,10 @@ class Applied:
     counts as changed. `version` grows with every applied change; `prerequisites` holds the versions of the
     prerequisites that this service last ran with (0: not applied then). That is how a refresh that is still owed
     to a dependent survives a crash.
-    `archived` names the release whose scripts can stop it (touched, else digest). `scripts` are those of `archived`.
+    `archived` names the release whose scripts can stop it (touched, else digest). `scripts`, `folder` (of the component,
+    from the tree's root), `env` and `timeout` (0: as in the settings) are those of `archived`.
+    `touched_by` is the operator that left it touched: after a start, stop or delete the service may be down, and a
+    refresh would not bring it up.
     """
 
     service: str
@@ -51,6 +54,10 @@ class Applied:
     files: Mapping[str, ReleaseFile] = field(default_factory=dict, repr=False)
     reads: tuple[Read, ...] = field(default=(), repr=False)
     scripts: Mapping[Operator, str] = field(default_factory=dict)
+    touched_by: Operator | None = None
+    folder: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 0.0
 
     @property
     def archived(self) -> str:

@@ -1,0 +1,123 @@
+"""Builders of values for tests: `a_service("grafana", needs=("prometheus",))`. Defaults are plausible, nothing is mocked."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from paiwatch.catalog.service import Operator, Prerequisite, Service
+from paiwatch.plan.applied import Applied
+from paiwatch.releases.release import Desired, Read, Release, ReleaseFile
+from paiwatch.snapshot import Mode, Revision, Snapshot, Tree, blob_id
+
+ALL_SCRIPTS: Mapping[Operator, str] = {operator: f"{operator}.sh" for operator in Operator}
+
+
+def scripts(*operators: Operator) -> dict[Operator, str]:
+    """`{START: "start.sh", …}` for these operators."""
+    return {operator: f"{operator}.sh" for operator in operators}
+
+
+def a_service(name: str, *, needs: Iterable[str | Prerequisite] = (), **fields: Any) -> Service:
+    """A service with all four scripts; `needs` are prerequisites by name, or whole ones."""
+    edges = tuple(Prerequisite(service=need) if isinstance(need, str) else need for need in needs)
+    defaults: dict[str, Any] = {"folder": f"src/{name}", "scripts": ALL_SCRIPTS, "env": {}}
+    return Service(name=name, prerequisites=edges, **(defaults | fields))
+
+
+def a_release(
+    name: str,
+    files: Mapping[str, str] | None = None,
+    *,
+    rendered: Mapping[str, str] | None = None,
+    reads: Iterable[Read] = (),
+    modes: Mapping[str, Mode] | None = None,
+) -> Release:
+    """A release of these static and rendered files (texts by path in the deploy folder)."""
+    static = {"start.sh": f"echo {name}\n"} if files is None else dict(files)
+    made = dict(rendered or {})
+    kinds = modes or {}
+    listing = {
+        path: ReleaseFile(kinds.get(path, Mode.FILE), blob_id(text.encode()))
+        for path, text in (static | made).items()
+    }
+    digest = hashlib.sha256(repr((name, sorted(listing.items()))).encode()).hexdigest()
+    return Release(
+        service=name,
+        digest=digest,
+        files=listing,
+        rendered={path: text.encode() for path, text in made.items()},
+        reads=tuple(reads),
+    )
+
+
+def a_read(key: str, value: object, *, template: str = "start.sh.template", how: str = "value") -> Read:
+    """What a template saw at `grafana.port`."""
+    path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    shown = "" if how in {"missing", "subtree"} else str(value)
+    seen = hashlib.sha256(repr(value).encode()).hexdigest()
+    return Read(template=template, path=path, how=how, seen=seen, shown=shown)
+
+
+def a_tree(folder: str = ".", revision: str = "c" * 40) -> Tree:
+    """An empty tree at a revision."""
+    return Tree(revision=Revision(id=revision, subject="a commit"), folder=folder, files={})
+
+
+def a_snapshot(config: str = "c" * 40, src: str = "d" * 40) -> Snapshot:
+    """A snapshot of two empty trees with these revision ids; components lie in src/."""
+    return Snapshot(config=a_tree(".", config), src=a_tree("src", src))
+
+
+def a_desired(
+    *services: Service,
+    texts: Mapping[str, str] | None = None,
+    releases: Iterable[Release] = (),
+    invalid: Iterable[str] = (),
+    snapshot: Snapshot | None = None,
+) -> Desired:
+    """What a snapshot asks for. Each service gets a release whose start.sh is its entry in `texts`.
+
+    `releases` gives whole ones instead. A name in `invalid` has no release.
+    """
+    broken = frozenset(invalid)
+    given = {release.service: release for release in releases}
+    made = {
+        service.name: a_release(service.name, {"start.sh": (texts or {}).get(service.name, "first")})
+        for service in services
+    }
+    return Desired(
+        snapshot=snapshot or a_snapshot(),
+        services={service.name: service for service in services},
+        releases={name: release for name, release in (made | given).items() if name not in broken},
+        invalid=broken,
+    )
+
+
+def an_applied(release: Release, **fields: Any) -> Applied:
+    """The memory of this release after a success; `prerequisites` maps names to the versions they had."""
+    applied = Applied(
+        service=release.service,
+        digest=release.digest,
+        version=1,
+        files=release.files,
+        reads=release.reads,
+        scripts=ALL_SCRIPTS,
+        folder=f"src/{release.service}",
+    )
+    return replace(applied, **fields)
+
+
+def all_applied(desired: Desired) -> dict[str, Applied]:
+    """The memory in which everything desired is applied, at version 1, with its prerequisites at theirs."""
+    return {
+        name: an_applied(
+            release,
+            scripts=desired.services[name].scripts,
+            prerequisites={
+                edge.service: int(edge.service in desired.releases)
+                for edge in desired.services[name].prerequisites
+            },
+        )
+        for name, release in desired.releases.items()
+    }
