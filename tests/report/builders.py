@@ -1,0 +1,45 @@
+"""Values of the plan and the record for tests of what is shown, with only what a test cares about spelled out."""
+
+from paiwatch.catalog.service import Dependents, Operator, Prerequisite, Retries, Service
+from paiwatch.plan.plan import Kind, Plan, Reason, Step, StepId
+from paiwatch.problem import Problem
+
+
+def a_service(name: str, *, needs: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> Service:
+    """`needs` follow changes, `after` are order-only."""
+    prerequisites = [Prerequisite(service=need) for need in needs]
+    prerequisites += [Prerequisite(service=need, dependents=Dependents.IGNORE) for need in after]
+    return Service(
+        name=name,
+        folder=f"src/{name}",
+        prerequisites=tuple(prerequisites),
+        scripts={Operator.START: "start.sh"},
+        env={},
+    )
+
+
+def a_step(
+    service: str,
+    operator: Operator = Operator.REFRESH,
+    *,
+    kind: Kind = Kind.CHANGED,
+    level: int = 0,
+    reasons: tuple[Reason, ...] = (),
+    held_by: tuple[str, ...] = (),
+) -> Step:
+    return Step(
+        id=StepId(service=service, operator=operator),
+        kind=kind,
+        digest="d" * 64,
+        script=f"{operator}.sh",
+        folder=f"src/{service}",
+        reasons=reasons or (Reason(kind="file", detail="start.sh changed", file="start.sh"),),
+        held_by=held_by,
+        level=level,
+        timeout=60.0,
+        retries=Retries(),
+    )
+
+
+def a_plan(*steps: Step, problems: tuple[Problem, ...] = (), kept: tuple[str, ...] = ()) -> Plan:
+    return Plan(digest="p" * 64, config="c" * 40, src="5" * 40, steps=steps, problems=problems, kept=kept)
