@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from paiwatch.problem import Problem
 
@@ -10,9 +10,8 @@ from paiwatch.problem import Problem
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """1-based line and column."""
+class Mark(NamedTuple):
+    """1-based line and column. (A tuple: ten thousand files have a quarter of a million of them.)"""
 
     line: int
     column: int

@@ -1,0 +1,52 @@
+"""Durations and sizes as people write them. PURE."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def parse_duration(value: Any) -> float:
+    """Seconds from 10s, 1.5m, 2h, 1d or a plain number. Raises ValueError with the accepted forms."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = (
+        re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)", value) if isinstance(value, str) else None
+    )
+    if match is None:
+        raise ValueError("write a duration such as 500ms, 10s, 5m, 2h or 1d")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_size(value: Any) -> int:
+    """Bytes from 64KiB, 10MiB, 1GiB or a plain whole number. Raises ValueError with the accepted forms."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(r"([0-9]{1,9})(KiB|MiB|GiB)", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write a size such as 64KiB, 10MiB or 1GiB")
+    return int(match[1]) * _BYTES[match[2]]
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    Field(ge=0, allow_inf_nan=False),
+]
+"""Seconds, zero included."""
+
+Span = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    Field(gt=0, allow_inf_nan=False),
+]
+"""Seconds, more than zero."""
+
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=0)]
+"""Bytes."""
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+"""A whole number from 1."""
