@@ -1,0 +1,1 @@
+"""JSON Schema of config.yaml and service.yaml, for editors. PURE."""

@@ -1,0 +1,1 @@
+"""config.yaml from disk: read, overridden by the environment, checked."""
