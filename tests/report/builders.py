@@ -1,21 +1,8 @@
-"""Values of the plan and the record for tests of what is shown, with only what a test cares about spelled out."""
+"""Plans for tests of what is shown, with only what a test cares about spelled out."""
 
-from paiwatch.catalog.service import Dependents, Operator, Prerequisite, Retries, Service
+from paiwatch.catalog.service import Operator, Retries
 from paiwatch.plan.plan import Kind, Plan, Reason, Step, StepId
 from paiwatch.problem import Problem
-
-
-def a_service(name: str, *, needs: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> Service:
-    """`needs` follow changes, `after` are order-only."""
-    prerequisites = [Prerequisite(service=need) for need in needs]
-    prerequisites += [Prerequisite(service=need, dependents=Dependents.IGNORE) for need in after]
-    return Service(
-        name=name,
-        folder=f"src/{name}",
-        prerequisites=tuple(prerequisites),
-        scripts={Operator.START: "start.sh"},
-        env={},
-    )
 
 
 def a_step(

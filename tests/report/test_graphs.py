@@ -1,13 +1,13 @@
 """One graph in four forms."""
 
-from paiwatch.catalog.service import Dependents
+from paiwatch.catalog.service import Dependents, Prerequisite
 from paiwatch.report import graphs
-from tests.report.builders import a_service
+from tests.builders import a_service
 
 SERVICES = {
     service.name: service
     for service in (
-        a_service("web", needs=("db",), after=("log",)),
+        a_service("web", needs=("db", Prerequisite(service="log", dependents=Dependents.IGNORE))),
         a_service("db"),
         a_service("log", needs=("gone",)),
     )

@@ -1,0 +1,239 @@
+"""One view of where every service stands: the record, and, when a daemon runs, what it is doing now. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.report import runs, times
+from paiwatch.report.runs import Run
+
+#: A hold under this name holds every service (`paiwatch suspend` without one).
+EVERYTHING = "*"
+
+
+class State(StrEnum):
+    """Where one service stands; docs/cli.md explains each word to people."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    BACKING_OFF = "backing-off"
+    BLOCKED = "blocked"
+    QUARANTINED = "quarantined"
+    SUSPENDED = "suspended"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+    INVALID = "invalid"
+    KEPT = "kept"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    UP_TO_DATE = "up-to-date"
+    NEVER_STARTED = "never-started"
+
+
+#: States in which paiwatch owes a service nothing: as asked for, or a person said so.
+SETTLED = frozenset({State.UP_TO_DATE, State.KEPT, State.SUSPENDED, State.STOPPED, State.DELETED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveStep:
+    """A step of the generation in force, as the daemon (or, with none, the record) knows it.
+
+    `state` is a word of convergence's Progress: waiting, running, backing-off, succeeded, failed, blocked or held.
+    """
+
+    service: str
+    operator: str
+    state: str
+    waiting_for: tuple[str, ...] = ()
+    attempt: int = 0
+    not_before: float = 0.0  # epoch seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """A running daemon: its process, and since when (epoch seconds). `faults` are its sources' present troubles."""
+
+    pid: int
+    since: float
+    settled: bool
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that status is made of. `last_runs` and `holds` are by service; `config` and `src` are revision ids."""
+
+    generation: int
+    config: str
+    src: str
+    memory: Mapping[str, Applied]
+    holds: Mapping[str, Hold]
+    last_runs: Mapping[str, Run]
+    steps: Sequence[LiveStep] = ()
+    kept: frozenset[str] = frozenset()
+    invalid: frozenset[str] = frozenset()
+    daemon: Daemon | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One service in status."""
+
+    name: str
+    state: State
+    applied: Applied | None = None
+    waiting_for: tuple[str, ...] = ()
+    last_run: Run | None = None
+    held: Hold | None = None
+    step: LiveStep | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The whole, services by name. `settled`: nothing runs or is owed to anybody."""
+
+    generation: int
+    config: str
+    src: str
+    settled: bool
+    services: tuple[Line, ...]
+    daemon: Daemon | None = None
+
+
+def status(facts: Facts) -> Status:
+    """Where every service stands that the record or the daemon knows."""
+    held = {name for name in facts.holds if name != EVERYTHING}
+    names = facts.memory.keys() | held | facts.last_runs.keys() | {step.service for step in facts.steps}
+    lines = tuple(_line(name, facts) for name in sorted(names | facts.kept | facts.invalid))
+    is_calm = facts.daemon is None or facts.daemon.settled
+    return Status(
+        generation=facts.generation,
+        config=facts.config,
+        src=facts.src,
+        settled=is_calm and facts.generation > 0 and all(line.state in SETTLED for line in lines),
+        services=lines,
+        daemon=facts.daemon,
+    )
+
+
+def _line(name: str, facts: Facts) -> Line:
+    """One service."""
+    steps = [step for step in facts.steps if step.service == name and step.state != "succeeded"]
+    step = next((each for each in steps if each.state == "running"), steps[0] if steps else None)
+    return Line(
+        name=name,
+        state=_state(name, step, facts),
+        applied=_applied(facts.memory.get(name)),
+        waiting_for=() if step is None else step.waiting_for,
+        last_run=facts.last_runs.get(name),
+        held=facts.holds.get(name) or facts.holds.get(EVERYTHING),
+        step=step,
+    )
+
+
+def _applied(memory: Applied | None) -> Applied | None:
+    """What is applied, if anything ever was."""
+    return memory if memory is not None and memory.digest else None
+
+
+def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
+    """The one word. What happens now comes before what a person said, that before what the tree and the past say."""
+    if step is not None and step.state in {"running", "waiting", "backing-off", "blocked", "failed"}:
+        return State(step.state)
+    hold = facts.holds.get(name) or facts.holds.get(EVERYTHING)
+    if hold is not None and _applies(hold, facts.memory.get(name)):
+        return State(str(hold.by))
+    if step is not None:  # held by a prerequisite that cannot run
+        return State.BLOCKED
+    if name in facts.invalid:
+        return State.INVALID
+    if name in facts.kept:
+        return State.KEPT
+    return _remembered(facts.memory.get(name), facts.last_runs.get(name), is_running=facts.daemon is not None)
+
+
+def _applies(hold: Hold, memory: Applied | None) -> bool:
+    """A quarantine holds one release only: not a service that has moved on to another."""
+    return hold.by is not HeldBy.QUARANTINED or memory is None or memory.touched == hold.digest
+
+
+def _remembered(memory: Applied | None, last: Run | None, *, is_running: bool) -> State:
+    """What the record alone tells. A run without an end and without a daemon was cut off."""
+    if last is not None and not last.outcome:
+        return State.RUNNING if is_running else State.INTERRUPTED
+    if memory is not None and memory.touched:
+        return State.INTERRUPTED if last is not None and last.outcome == "interrupted" else State.FAILED
+    if memory is not None and memory.digest:
+        return State.UP_TO_DATE
+    return State.NEVER_STARTED
+
+
+def status_document(status: Status) -> dict[str, Any]:
+    """The shape of `status -o json` (docs/cli.md)."""
+    return {
+        "generation": status.generation,
+        "snapshot": {"config": status.config, "src": status.src},
+        "settled": status.settled,
+        "services": [_line_document(line) for line in status.services],
+    }
+
+
+def _line_document(line: Line) -> dict[str, Any]:
+    return {
+        "name": line.name,
+        "state": str(line.state),
+        "applied": None if line.applied is None else _applied_document(line.applied),
+        "waiting_for": [*line.waiting_for],
+        "last_run": None if line.last_run is None else runs.run_document(line.last_run),
+        "held": None if line.held is None else _held_document(line.held),
+    }
+
+
+def _applied_document(applied: Applied) -> dict[str, Any]:
+    return {
+        "digest": applied.digest,
+        "config": applied.config,
+        "src": applied.src,
+        "at": times.iso(applied.at),
+    }
+
+
+def _held_document(hold: Hold) -> dict[str, Any]:
+    return {"by": str(hold.by), "reason": hold.reason, "since": times.iso(hold.since)}
+
+
+def status_rows(lines: Iterable[Line], *, now: float) -> list[tuple[str, ...]]:
+    """Service, state, applied (config@src, when), last run, and what there is to say about it."""
+    return [
+        (line.name, str(line.state), _applied_text(line, now), _last_text(line, now), _note(line, now))
+        for line in lines
+    ]
+
+
+def _applied_text(line: Line, now: float) -> str:
+    if line.applied is None:
+        return "-"
+    return f"{line.applied.config[:8]}@{line.applied.src[:8]} {times.ago(line.applied.at, now)}"
+
+
+def _last_text(line: Line, now: float) -> str:
+    if line.last_run is None:
+        return "-"
+    run = line.last_run
+    return f"#{run.run} {run.operator} {runs.outcome(run)} {times.ago(run.ended or run.started, now)}"
+
+
+def _note(line: Line, now: float) -> str:
+    """What a person wants to know next: for whom it waits, until when, or why it is held."""
+    notes = []
+    if line.waiting_for:
+        notes.append(f"waits for {', '.join(line.waiting_for)}")
+    if line.step is not None and line.step.not_before > now:
+        notes.append(f"next try in {times.rough(line.step.not_before - now)}")
+    if line.held is not None:
+        notes.append(
+            f"{line.held.by} {times.ago(line.held.since, now)}: {line.held.reason or 'no reason given'}"
+        )
+    return "\n".join(notes)

@@ -1,0 +1,172 @@
+"""One word for every service, from the record and, when there is one, the daemon."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.report import status as report
+from paiwatch.report.runs import Run
+from paiwatch.report.status import Daemon, Facts, LiveStep, State
+
+APPLIED = Applied(service="web", digest="d" * 64, version=1, config="c" * 40, src="5" * 40, at=1000.0)
+TOUCHED = replace(APPLIED, touched="e" * 64)
+DAEMON = Daemon(pid=7, since=900.0, settled=True)
+
+
+def a_run(outcome: str = "succeeded", **fields: Any) -> Run:
+    defaults: dict[str, Any] = {
+        "run": 3,
+        "generation": 2,
+        "service": "web",
+        "operator": "refresh",
+        "exit": 0,
+        "started": 990.0,
+        "ended": 1000.0 if outcome else 0.0,
+        "config": "c" * 40,
+        "src": "5" * 40,
+    }
+    return Run(outcome=outcome, **(defaults | fields))
+
+
+def a_step(state: str, **fields: Any) -> LiveStep:
+    return LiveStep(service="web", operator="refresh", state=state, **fields)
+
+
+def a_hold(by: HeldBy, service: str = "web", digest: str = "") -> Hold:
+    return Hold(service=service, by=by, reason="because", since=950.0, digest=digest)
+
+
+def facts(
+    memory: Applied | None = None, run: Run | None = None, hold: Hold | None = None, **fields: Any
+) -> Facts:
+    defaults: dict[str, Any] = {"generation": 2, "config": "c" * 40, "src": "5" * 40}
+    known: dict[str, Any] = {
+        "memory": {"web": memory} if memory else {},
+        "last_runs": {"web": run} if run else {},
+        "holds": {hold.service: hold} if hold else {},
+    }
+    return Facts(**(defaults | known | fields))
+
+
+@pytest.mark.parametrize(
+    ("known", "state"),
+    [
+        pytest.param(facts(APPLIED, a_run()), State.UP_TO_DATE, id="applied"),
+        pytest.param(facts(TOUCHED, a_run("failed")), State.FAILED, id="last-run-failed"),
+        pytest.param(facts(TOUCHED, a_run("timed-out")), State.FAILED, id="last-run-timed-out"),
+        pytest.param(facts(TOUCHED, a_run("interrupted")), State.INTERRUPTED, id="last-run-interrupted"),
+        pytest.param(facts(TOUCHED, a_run("")), State.INTERRUPTED, id="a-run-without-end-and-no-daemon"),
+        pytest.param(facts(TOUCHED, a_run(""), daemon=DAEMON), State.RUNNING, id="a-run-without-end"),
+        pytest.param(facts(run=a_run("superseded")), State.NEVER_STARTED, id="never-applied"),
+        pytest.param(facts(APPLIED, steps=(a_step("running"),), daemon=DAEMON), State.RUNNING, id="running"),
+        pytest.param(facts(APPLIED, steps=(a_step("waiting"),)), State.WAITING, id="waiting"),
+        pytest.param(
+            facts(TOUCHED, a_run("failed"), steps=(a_step("backing-off"),)),
+            State.BACKING_OFF,
+            id="backing-off",
+        ),
+        pytest.param(facts(APPLIED, steps=(a_step("blocked"),)), State.BLOCKED, id="blocked"),
+        pytest.param(
+            facts(APPLIED, steps=(a_step("held"),)), State.BLOCKED, id="held-by-an-invalid-prerequisite"
+        ),
+        pytest.param(facts(APPLIED, steps=(a_step("succeeded"),)), State.UP_TO_DATE, id="succeeded"),
+        pytest.param(facts(APPLIED, hold=a_hold(HeldBy.SUSPENDED)), State.SUSPENDED, id="suspended"),
+        pytest.param(facts(APPLIED, hold=a_hold(HeldBy.SUSPENDED, "*")), State.SUSPENDED, id="all-suspended"),
+        pytest.param(facts(APPLIED, hold=a_hold(HeldBy.STOPPED)), State.STOPPED, id="stopped"),
+        pytest.param(facts(hold=a_hold(HeldBy.DELETED)), State.DELETED, id="deleted"),
+        pytest.param(
+            facts(TOUCHED, hold=a_hold(HeldBy.QUARANTINED, digest=TOUCHED.touched)),
+            State.QUARANTINED,
+            id="quarantined",
+        ),
+        pytest.param(
+            facts(APPLIED, hold=a_hold(HeldBy.QUARANTINED, digest="f" * 64)),
+            State.UP_TO_DATE,
+            id="old-quarantine",
+        ),
+        pytest.param(facts(APPLIED, invalid=frozenset({"web"})), State.INVALID, id="invalid"),
+        pytest.param(facts(APPLIED, kept=frozenset({"web"})), State.KEPT, id="kept"),
+        pytest.param(
+            facts(APPLIED, hold=a_hold(HeldBy.STOPPED), steps=(a_step("running"),)),
+            State.RUNNING,
+            id="running-wins",
+        ),
+    ],
+)
+def test_the_state_of_a_service_is_one_word(known: Facts, state: State) -> None:
+    (line,) = report.status(known).services
+
+    assert line.state is state
+
+
+@pytest.mark.parametrize(
+    ("known", "settled"),
+    [
+        pytest.param(facts(APPLIED), True, id="all-up-to-date"),
+        pytest.param(facts(APPLIED, hold=a_hold(HeldBy.STOPPED)), True, id="a-person-said-so"),
+        pytest.param(facts(APPLIED, daemon=replace(DAEMON, settled=False)), False, id="the-daemon-works"),
+        pytest.param(facts(TOUCHED, a_run("failed")), False, id="failed"),
+        pytest.param(facts(APPLIED, generation=0), False, id="nothing-planned-yet"),
+        pytest.param(facts(APPLIED, invalid=frozenset({"broken"})), False, id="something-invalid"),
+    ],
+)
+def test_settled_means_nothing_is_owed(known: Facts, *, settled: bool) -> None:
+    assert report.status(known).settled is settled
+
+
+def test_the_document_has_the_agreed_shape() -> None:
+    known = facts(APPLIED, a_run(), a_hold(HeldBy.SUSPENDED), steps=(a_step("waiting", waiting_for=("db",)),))
+
+    assert report.status_document(report.status(known)) == {
+        "generation": 2,
+        "snapshot": {"config": "c" * 40, "src": "5" * 40},
+        "settled": False,
+        "services": [
+            {
+                "name": "web",
+                "state": "waiting",
+                "applied": {
+                    "digest": "d" * 64,
+                    "config": "c" * 40,
+                    "src": "5" * 40,
+                    "at": "1970-01-01T00:16:40.000Z",
+                },
+                "waiting_for": ["db"],
+                "last_run": {
+                    "run": 3,
+                    "generation": 2,
+                    "service": "web",
+                    "operator": "refresh",
+                    "outcome": "succeeded",
+                    "exit": 0,
+                    "started": "1970-01-01T00:16:30.000Z",
+                    "ended": "1970-01-01T00:16:40.000Z",
+                    "config": "c" * 40,
+                    "src": "5" * 40,
+                    "reasons": [],
+                },
+                "held": {"by": "suspended", "reason": "because", "since": "1970-01-01T00:15:50.000Z"},
+            }
+        ],
+    }
+
+
+def test_a_row_says_what_a_person_wants_to_know_next() -> None:
+    known = facts(
+        TOUCHED,
+        a_run("failed", exit=3),
+        steps=(a_step("backing-off", waiting_for=("db",), not_before=1030.0),),
+        daemon=DAEMON,
+    )
+
+    assert report.status_rows(report.status(known).services, now=1010.0) == [
+        (
+            "web",
+            "backing-off",
+            "cccccccc@55555555 10 s ago",
+            "#3 refresh failed 10 s ago",
+            "waits for db\nnext try in 20 s",
+        )
+    ]
