@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Stops the API and removes its room; the visits are the store's.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=../../common/service.sh
+source "$here/../../common/service.sh"
+
+service_open api "$here"
+service_delete

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Starts the store, and waits until it answers.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=../../common/service.sh
+source "$here/../../common/service.sh"
+
+service_open store "$here"
+service_start store.py
