@@ -1,0 +1,117 @@
+"""Build: one snapshot, the memory and the policy become one Plan. PURE; convergence carries it out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from paiwatch.plan import changes, graph, impact, operators, reasons, removal, task, wording
+from paiwatch.plan.applied import Memory
+from paiwatch.plan.changes import Wanted
+from paiwatch.plan.impact import Impact
+from paiwatch.plan.plan import Kind, Plan, Reason, Step
+from paiwatch.plan.policy import Policy
+from paiwatch.plan.task import Task
+from paiwatch.problem import Problem
+from paiwatch.releases.release import Desired
+
+
+def build(desired: Desired, memory: Memory, policy: Policy) -> Plan:
+    """What must be done so that the world is as the snapshot asks, in which order, and why.
+
+    Services in a circle should be invalid already (the catalog says so); if some are not, they count as invalid here.
+    """
+    wanted = changes.split(desired)
+    found = changes.find_changes(wanted, memory)
+    hit = impact.find_impact(found.kinds, wanted, memory, policy)
+    order = graph.order(hit.kinds, edges(wanted, hit.kinds))
+    if not order.ring <= wanted.broken:
+        return build(replace(desired, invalid=desired.invalid | order.ring), memory, policy)
+    holders = graph.every(order, wanted.broken)
+    tasks = _make_tasks(hit, wanted, memory, policy, holders=holders)
+    steps = task.lay_out(
+        [tasks[name] for name in order.names if name in tasks],
+        graph.nearest(order, tasks),
+    )
+    gone = removal.plan_removals(wanted, memory, policy, prefix=desired.snapshot.src.prefix)
+    problems = (
+        *desired.problems,
+        *gone.problems,
+        *(wording.inert(wanted.services[name]) for name in found.inert),
+        *(wording.waits(wanted.services[name], holders[name]) for name in tasks if holders[name]),
+    )
+    return assemble(desired, (*gone.steps, *steps), problems, kept=gone.kept)
+
+
+def edges(wanted: Wanted, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The prerequisites that exist in the tree, of these services and of all they stand on."""
+    found: dict[str, tuple[str, ...]] = {}
+    stack = list(names)
+    while stack:
+        name = stack.pop()
+        if name in found:
+            continue
+        service = wanted.services.get(name)
+        edges = service.prerequisites if service else ()
+        found[name] = tuple(edge.service for edge in edges if wanted.exists(edge.service))
+        stack.extend(found[name])
+    return found
+
+
+def assemble(
+    desired: Desired, steps: Iterable[Step], problems: Iterable[Problem], *, kept: Sequence[str] = ()
+) -> Plan:
+    """Steps in their total order, problems in theirs, and the name of it all."""
+    ordered = task.in_order(steps)
+    releases = desired.releases
+    used = {
+        step.id.service: releases[step.id.service]
+        for step in ordered
+        if step.id.service in releases and releases[step.id.service].digest == step.digest
+    }
+    return Plan(
+        digest=task.digest(ordered),
+        config=desired.snapshot.config.revision.id,
+        src=desired.snapshot.src.revision.id,
+        steps=ordered,
+        problems=tuple(sorted(set(problems))),
+        kept=tuple(kept),
+        releases=dict(sorted(used.items())),
+    )
+
+
+def remember(wanted: Wanted, memory: Memory, name: str) -> tuple[str, ...]:
+    """The direct prerequisites whose version is remembered with success: all that exist, in the tree or in memory.
+
+    One that is only in memory (kept after it left the tree) counts, so that its return is not taken for a change.
+    """
+    declared = dict.fromkeys(edge.service for edge in wanted.services[name].prerequisites)
+    return tuple(other for other in declared if other != name and (wanted.exists(other) or other in memory))
+
+
+def _make_tasks(
+    hit: Impact, wanted: Wanted, memory: Memory, policy: Policy, *, holders: Mapping[str, frozenset[str]]
+) -> dict[str, Task]:
+    """One task for each service of the impact."""
+    roots = _explain_roots(hit, wanted, memory)
+    tasks = {}
+    for name, kind in hit.kinds.items():
+        service = wanted.services[name]
+        tasks[name] = task.declared(
+            service,
+            wanted.releases[name],
+            policy,
+            operators=operators.choose(service, kind, memory.get(name)),
+            kind=kind,
+            reasons=reasons.bound((*roots.get(name, ()), *wording.prerequisites(name, hit, roots))),
+            prerequisites=remember(wanted, memory, name),
+            held_by=tuple(sorted(holders[name])),
+        )
+    return tasks
+
+
+def _explain_roots(hit: Impact, wanted: Wanted, memory: Memory) -> dict[str, tuple[Reason, ...]]:
+    """The own reasons of new and changed services; dependents have none."""
+    return {
+        name: reasons.explain_change(kind, wanted.services[name], wanted.releases[name], memory.get(name))
+        for name, kind in hit.kinds.items()
+        if kind is not Kind.DEPENDENT
+    }

@@ -1,0 +1,28 @@
+"""Policy: the settings that planning needs, as one frozen value. PURE."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from paiwatch.catalog.service import Dependents, Prerequisite, Retries
+
+
+class Removal(StrEnum):
+    """What happens to a service that is gone from the tree (`operators.removed` in the settings)."""
+
+    KEEP = "keep"
+    STOP = "stop"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How to plan where a service does not say so itself. `timeout` is seconds for one script."""
+
+    dependents: Dependents = Dependents.REFRESH
+    removed: Removal = Removal.KEEP
+    timeout: float = 1800.0
+    retries: Retries = field(default_factory=Retries)
+
+    def follows(self, edge: Prerequisite) -> bool:
+        """Whether a change of this prerequisite refreshes the service that names it (else it only orders the two)."""
+        return (edge.dependents or self.dependents) is Dependents.REFRESH
