@@ -10,9 +10,8 @@ from paiwatch import notify
 
 
 @pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
     """A bound datagram socket; its name is short because a socket's path may have 107 characters only."""
-    monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "n"))
         receiver.settimeout(5)
