@@ -1,0 +1,169 @@
+"""A declared service against the files of its deploy folder: templates, scripts, links. PURE.
+
+It looks at names, kinds and link targets only; what is in the files is for releases.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from paiwatch import shape
+from paiwatch.catalog import paths
+from paiwatch.catalog.service import Service
+from paiwatch.document import Document, Path
+from paiwatch.problem import Problem, Severity
+from paiwatch.snapshot import Entry, Mode
+
+SUFFIX = ".template"
+"""`X.template` renders to `X`."""
+
+_MOST_HOPS = 16  # links that lead to links; a ring of them ends here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Folder:
+    """A deploy folder and the service it is of."""
+
+    service: Service
+    entries: Mapping[str, Entry]
+    links: Mapping[str, bytes]
+    document: Document
+
+    def problem(self, where: Path, message: str, remedy: str, severity: Severity = Severity.ERROR) -> Problem:
+        """A fault of service.yaml, at the key it is about."""
+        mark = self.document.locate(where)
+        return Problem(
+            file=self.document.file,
+            line=mark.line,
+            column=mark.column,
+            severity=severity,
+            message=message,
+            remedy=remedy,
+            service=self.service.name,
+        )
+
+    def file_problem(self, path: str, message: str, remedy: str) -> Problem:
+        """A fault of a file beside service.yaml."""
+        file = paths.shown(f"{self.service.deploy}/{path}")
+        return Problem(file=file, message=message, remedy=remedy, service=self.service.name)
+
+    def target(self, path: str) -> str:
+        """What the link at this path says."""
+        return self.links.get(self.entries[path].oid, b"").decode(errors="surrogateescape")
+
+
+def link_oids(entries: Mapping[str, Entry]) -> frozenset[str]:
+    """The content ids whose bytes `check_files` wants: the targets of symbolic links."""
+    return frozenset(entry.oid for entry in entries.values() if entry.mode is Mode.LINK)
+
+
+def check_files(
+    service: Service, entries: Mapping[str, Entry], links: Mapping[str, bytes], document: Document
+) -> tuple[Problem, ...]:
+    """What of the declaration the deploy folder cannot keep. `entries` are relative to it; `links` has link targets by oid."""
+    folder = _Folder(service=service, entries=entries, links=links, document=document)
+    found = (*_kind_faults(folder), *_template_faults(folder), *_script_faults(folder))
+    return tuple(sorted(found))
+
+
+def _kind_faults(folder: _Folder) -> Iterator[Problem]:
+    """Submodules, and links that leave the folder."""
+    for path, entry in folder.entries.items():
+        if entry.mode is Mode.SUBMODULE:
+            yield folder.file_problem(path, "is a git submodule", "copy its files into the deploy folder")
+        elif entry.mode is Mode.LINK and paths.resolve(path, folder.target(path)) is None:
+            yield folder.file_problem(
+                path, "is a symbolic link that leaves the deploy folder", "copy the file here instead"
+            )
+
+
+def _template_faults(folder: _Folder) -> Iterator[Problem]:
+    """Each listed template has its source, and a place for its result."""
+    entries, listed = folder.entries, _lines(folder.document, "template-list")
+    folders = {parent for path in (*entries, *folder.service.templates) for parent in paths.parents(path)}
+    for template in folder.service.templates:
+        where = listed.get(template, ("template-list",))
+        source = entries.get(template + SUFFIX)
+        if parent := _linked_parent(folder, template):
+            yield folder.problem(where, *_through(f"template '{template}'", parent))
+        elif source is None:
+            yield folder.problem(
+                where, f"'{template}{SUFFIX}' does not exist", _missing_template(folder, template)
+            )
+        elif source.mode is Mode.LINK:
+            yield folder.problem(
+                where, f"'{template}{SUFFIX}' is a symbolic link", "make the template a file of its own"
+            )
+        elif template in folders:
+            yield folder.problem(
+                where, f"'{template}' is a folder, so nothing can be rendered there", "rename the template"
+            )
+        elif template in entries:
+            collision = f"'{template}' exists as a file too; the rendered one replaces it"
+            yield folder.problem(where, collision, "remove one of the two", Severity.WARNING)
+
+
+def _script_faults(folder: _Folder) -> Iterator[Problem]:
+    """Each named script exists once templates are rendered."""
+    rendered = frozenset(folder.service.templates)
+    for operator, script in folder.service.scripts.items():
+        where = (f"{operator}-script",)
+        if parent := _linked_parent(folder, script):
+            yield folder.problem(where, *_through(f"script '{script}'", parent))
+        elif not _is_file(folder, script, rendered):
+            yield folder.problem(where, f"'{script}' does not exist", _missing_script(folder, script))
+
+
+def _is_file(folder: _Folder, path: str, rendered: frozenset[str]) -> bool:
+    """Whether there will be a file to run: rendered, static, or at the end of links."""
+    reached: str | None = path
+    for _ in range(_MOST_HOPS):
+        if reached is None or reached in rendered:
+            return reached is not None
+        entry = folder.entries.get(reached)
+        if entry is None or entry.mode is not Mode.LINK:
+            return entry is not None and entry.mode is not Mode.SUBMODULE
+        reached = paths.resolve(reached, folder.target(reached))
+    return False
+
+
+def _linked_parent(folder: _Folder, path: str) -> str:
+    """The first folder on the way to `path` that is a symbolic link, or nothing."""
+    entries = folder.entries
+    return next((up for up in paths.parents(path) if up in entries and entries[up].mode is Mode.LINK), "")
+
+
+def _through(what: str, parent: str) -> tuple[str, str]:
+    return f"{what} lies behind the symbolic link '{parent}'", "make it a real folder, or name the real path"
+
+
+def _lines(document: Document, key: str) -> Mapping[str, Path]:
+    """Where each path of a list is written first."""
+    value = document.value.get(key) if isinstance(document.value, Mapping) else None
+    places: dict[str, Path] = {}
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        places.setdefault(paths.normal(item) if isinstance(item, str) else "", (key, index))
+    return places
+
+
+def _missing_template(folder: _Folder, template: str) -> str:
+    """What to do about a template without its source."""
+    if template.endswith(SUFFIX):
+        return f"leave out '{SUFFIX}': write '{template.removesuffix(SUFFIX)}'"
+    sources = _without_suffix(folder.entries)
+    if guess := shape.closest(template, sources - set(folder.service.templates)):
+        return guess
+    if template in folder.entries:
+        return f"rename '{template}' to '{template}{SUFFIX}', or take it off the list: it needs no rendering"
+    return f"add '{template}{SUFFIX}', or take '{template}' off the list"
+
+
+def _missing_script(folder: _Folder, script: str) -> str:
+    """What to do about a script without its file."""
+    if script + SUFFIX in folder.entries:
+        return f"add '{script}' to template-list: there is a '{script}{SUFFIX}'"
+    names = {*folder.entries, *folder.service.templates} - {"service.yaml"}
+    return shape.closest(script, names) or f"add '{script}' to the deploy folder, or remove the key"
+
+
+def _without_suffix(entries: Iterable[str]) -> set[str]:
+    return {path.removesuffix(SUFFIX) for path in entries if path.endswith(SUFFIX)}

@@ -1,0 +1,44 @@
+"""Which folders of a tree are components, and which of those services."""
+
+import pytest
+
+from paiwatch.catalog.components import components, is_usable_name, services
+from tests.catalog.trees import a_tree
+
+
+def test_files_are_grouped_by_component_and_seen_from_the_deploy_folder() -> None:
+    tree = a_tree(
+        {
+            "README.md": "",
+            "src/README.md": "",
+            "src/a/deploy/service.yaml": "",
+            "src/a/deploy/sub/x": "",
+            "src/a/config/a.yaml": "",
+            "src/b/deploy": "-> ../a/deploy",
+            "src/c/deploy/other": "",
+            "srcs/d/deploy/service.yaml": "",
+        }
+    )
+
+    found = components(tree)
+
+    assert {name: sorted(deploy) for name, deploy in found.items()} == {
+        "a": ["service.yaml", "sub/x"],
+        "b": [],
+        "c": ["other"],
+    }
+    assert list(services(found)) == ["a"]
+
+
+@pytest.mark.parametrize("folder", ["", "."])
+def test_components_may_lie_at_the_root(folder: str) -> None:
+    assert list(services(components(a_tree({"a/deploy/service.yaml": ""}, folder)))) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "usable"),
+    [("rest-server", True), ("k8s_1.2", True), ("a b", False), ("-a", False), (".a", False), ("a\n", False),
+     ("\udcff", False), ("größe", False), ("a" * 101, False), ("", False), ("a;b", False)],
+)  # fmt: skip
+def test_names_that_scripts_and_files_can_have(name: str, usable: bool) -> None:
+    assert is_usable_name(name) is usable
