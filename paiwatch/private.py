@@ -1,0 +1,116 @@
+"""Private files and folders: 0600 and 0700 whatever the umask says, durable when asked, removable whatever their modes.
+
+Everything under the state folder is made here, because it may hold secrets. It refuses nothing and decides nothing.
+"""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def make_folder(folder: Path) -> Path:
+    """Make this folder, and those above that are missing, for the owner only. Returns it."""
+    if not folder.is_dir():
+        if not folder.parent.is_dir():
+            make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)  # the umask may have taken bits of the owner's
+    return folder
+
+
+def open_file(file: Path, flags: int, *, mode: int = 0o600) -> int:
+    """Descriptor of this file, created for the owner only where `flags` ask for it. The folder must exist."""
+    descriptor = os.open(file, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    if flags & os.O_CREAT:
+        os.fchmod(descriptor, mode)
+    return descriptor
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write every byte: one write may take fewer than it was given."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def write_file(file: Path, content: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
+    """Write a new file with exactly this mode; `durable` waits until the disk has it."""
+    descriptor = open_file(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=mode)
+    try:
+        write_all(descriptor, content)
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Put this content in place of whatever the file holds, at once or not at all."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        os.fchmod(descriptor, 0o600)
+        write_all(descriptor, content)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has this folder's entries."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(top: Path) -> bool:
+    """Remove this file or folder with all in it, whatever modes it has; links are not followed.
+
+    True when nothing is left; False when something could not be removed (still written to, another owner's).
+    """
+    try:
+        if not stat.S_ISDIR(top.lstat().st_mode):
+            top.unlink()
+            return True
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    folders = _empty(top)
+    removed = [_remove_folder(folder) for folder in reversed(folders)]
+    return all(removed)
+
+
+def _empty(top: Path) -> list[str]:
+    """Unlink every file below; returns the folders, outer before inner. A stack: scripts may nest deeper than Python recurses."""
+    folders: list[str] = []
+    waiting = [str(top)]
+    while waiting:
+        folder = waiting.pop()
+        folders.append(folder)
+        try:
+            os.chmod(folder, 0o700)  # noqa: PTH101 (paths here may be thousands long)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        os.unlink(entry.path)  # noqa: PTH108
+        except OSError:
+            continue  # what stays is noticed when its folder cannot be removed
+    return folders
+
+
+def _remove_folder(folder: str) -> bool:
+    try:
+        os.rmdir(folder)  # noqa: PTH106
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,142 @@
+"""The SQLite file: opened for the one writer or for readers, with what durability needs, its faults as StoreError."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from paiwatch import private
+from paiwatch.errors import StoreError
+from paiwatch.record import migrations
+from paiwatch.record.migrations import MIGRATIONS, Migration
+
+_WAIT = 5000  # milliseconds for another process's transaction to end
+
+#: WAL lets readers go on while the daemon writes; FULL makes a commit survive power loss.
+_WRITER = (
+    "PRAGMA auto_vacuum = INCREMENTAL",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+@contextmanager
+def faults(file: Path) -> Iterator[None]:
+    """What SQLite or the disk complains of, as StoreError. Values of statements are left out: they may be secret."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or type(error).__name__
+        raise StoreError(f"{file}: {cause}; check the disk and who owns the file") from error
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{file}: {error}; check the disk and who owns the file") from error
+
+
+def open_writer(file: Path, known: Sequence[Migration] = MIGRATIONS) -> Connection:
+    """The one long-lived connection that writes, its file made and migrated. Raises StoreError."""
+    with faults(file):
+        private.make_folder(file.parent)
+        if not file.exists():
+            private.replace_file(file, b"")  # SQLite gives -wal and -shm the modes of the file
+        engine = _engine(lambda: sqlite3.connect(file, check_same_thread=False), _WRITER, "BEGIN IMMEDIATE")
+        connection = engine.connect()
+        try:
+            _bring_up(file, connection, known)
+        except BaseException:
+            close(connection)
+            raise
+        return connection
+
+
+def open_reader(file: Path) -> Connection | None:
+    """A connection that only reads, also while another process writes; None when there is no record yet."""
+    if not file.exists():
+        return None
+    address = f"file:{quote(str(file))}?mode=ro"
+    with faults(file):
+        engine = _engine(lambda: sqlite3.connect(address, uri=True, check_same_thread=False), (), "BEGIN")
+        connection = engine.connect()
+        try:
+            with connection.begin():
+                present = migrations.version_of(connection)
+            _refuse_newer(file, present, MIGRATIONS)
+        except BaseException:
+            close(connection)
+            raise
+    if present == 0:
+        close(connection)
+        return None
+    if present < migrations.newest():
+        close(connection)
+        raise StoreError(
+            f"{file}: schema {present} is from an older paiwatch; start the daemon once to migrate it"
+        )
+    return connection
+
+
+def close(connection: Connection) -> None:
+    """Close the connection and its engine."""
+    connection.close()
+    connection.engine.dispose()
+
+
+def give_back_space(connection: Connection) -> None:
+    """Return the file's free pages to the disk."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("PRAGMA incremental_vacuum").fetchall()  # each step frees one page: all must be asked for
+
+
+def _engine(connect: Callable[[], sqlite3.Connection], pragmas: tuple[str, ...], begin: str) -> Engine:
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own
+        for pragma in (f"PRAGMA busy_timeout = {_WAIT}", *pragmas):
+            connection.execute(pragma)
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)  # a deferred begin of the writer could fail half-way with "locked"
+
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", start)
+    return engine
+
+
+def _bring_up(file: Path, connection: Connection, known: Sequence[Migration]) -> None:
+    with connection.begin():
+        present = migrations.version_of(connection)
+    _refuse_newer(file, present, known)
+    if present == migrations.newest(known):
+        return
+    if present:
+        _back_up(file, connection, present)
+    with connection.begin():
+        migrations.migrate(connection, known)
+
+
+def _refuse_newer(file: Path, present: int, known: Sequence[Migration]) -> None:
+    if present > migrations.newest(known):
+        raise StoreError(
+            f"{file}: schema {present} is from a newer paiwatch (this one knows {migrations.newest(known)}); "
+            f"install that version, or restore {file.name}.{migrations.newest(known)}.bak"
+        )
+
+
+def _back_up(file: Path, connection: Connection, version: int) -> None:
+    """Keep the file as it was, beside it, named by its version."""
+    unfinished = file.with_name(f"{file.name}.{version}.tmp")
+    unfinished.unlink(missing_ok=True)
+    private.write_file(unfinished, b"")
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("VACUUM INTO ?", (str(unfinished),))
+    unfinished.replace(file.with_name(f"{file.name}.{version}.bak"))
+    private.sync_folder(file.parent)

@@ -1,0 +1,175 @@
+"""Values to JSON text and back, for the columns that hold lists and mappings. Pure."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from paiwatch.catalog.service import Operator
+from paiwatch.operators.run import RunResult
+from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.plan.plan import Reason, Step
+from paiwatch.record.rows import FailureRow
+from paiwatch.releases.release import Read, ReleaseFile
+from paiwatch.snapshot import Mode, Revision
+
+
+def milliseconds(seconds: float) -> int:
+    """As the file holds times and spans."""
+    return round(seconds * 1000)
+
+
+def seconds(stored: int) -> float:
+    """As everybody else holds them."""
+    return stored / 1000
+
+
+def to_json(value: Any) -> str:
+    """The shortest text; non-ASCII stays readable."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def reasons_to_json(reasons: Iterable[Reason]) -> str:
+    """A list of mappings without what is empty."""
+    return to_json([{name: value for name, value in asdict(reason).items() if value} for reason in reasons])
+
+
+def reasons_from_json(text: str | None) -> tuple[Reason, ...]:
+    """The inverse; nothing gives no reasons."""
+    return tuple(_reason(each) for each in json.loads(text or "[]"))
+
+
+def _reason(found: Mapping[str, Any]) -> Reason:
+    fields = {"kind": "", "detail": "", **found, "chain": tuple(found.get("chain", ()))}
+    return Reason(**fields)
+
+
+def revision_to_json(revision: Revision) -> str:
+    """A mapping of its fields."""
+    return to_json(asdict(revision))
+
+
+def revision_from_json(text: str) -> Revision:
+    """The inverse."""
+    return Revision(**json.loads(text))
+
+
+def applied_to_row(applied: Applied) -> dict[str, Any]:
+    """The columns of table applied."""
+    return {
+        "service": applied.service,
+        "digest": applied.digest,
+        "touched": applied.touched,
+        "touched_by": str(applied.touched_by or ""),
+        "version": applied.version,
+        "prerequisites": to_json(dict(applied.prerequisites)),
+        "config": applied.config,
+        "src": applied.src,
+        "at": milliseconds(applied.at),
+        "files": to_json({path: [file.mode, file.oid] for path, file in applied.files.items()}),
+        "reads": to_json(
+            [[read.template, read.path, read.how, read.seen, read.shown] for read in applied.reads]
+        ),
+        "scripts": to_json(dict(applied.scripts)),
+        "folder": applied.folder,
+        "env": to_json(dict(applied.env)),
+        "timeout": milliseconds(applied.timeout),
+    }
+
+
+def applied_from_row(row: Mapping[str, Any]) -> Applied:
+    """The inverse."""
+    return Applied(
+        service=row["service"],
+        digest=row["digest"],
+        touched=row["touched"],
+        touched_by=Operator(row["touched_by"]) if row["touched_by"] else None,
+        version=row["version"],
+        prerequisites=json.loads(row["prerequisites"]),
+        config=row["config"],
+        src=row["src"],
+        at=seconds(row["at"]),
+        files={path: ReleaseFile(Mode(mode), oid) for path, (mode, oid) in json.loads(row["files"]).items()},
+        reads=tuple(
+            Read(template=template, path=tuple(path), how=how, seen=seen, shown=shown)
+            for template, path, how, seen, shown in json.loads(row["reads"])
+        ),
+        scripts={Operator(verb): script for verb, script in json.loads(row["scripts"]).items()},
+        folder=row["folder"],
+        env=json.loads(row["env"]),
+        timeout=seconds(row["timeout"]),
+    )
+
+
+def hold_from_row(row: Mapping[str, Any]) -> Hold:
+    """A person's hold."""
+    return Hold(
+        service=row["service"],
+        by=HeldBy(row["by"]),
+        reason=row["reason"],
+        since=seconds(row["since"]),
+        digest=row["digest"],
+    )
+
+
+def failure_from_row(row: Mapping[str, Any]) -> FailureRow:
+    """Failures of one release."""
+    return FailureRow(
+        service=row["service"],
+        digest=row["digest"],
+        attempts=row["attempts"],
+        retry_at=seconds(row["retry_at"]),
+        quarantined=row["quarantined"] is not None,
+        since=seconds(row["quarantined"] or 0),
+        because=row["because"],
+    )
+
+
+def failure_to_row(failure: FailureRow) -> dict[str, Any]:
+    """The columns of table failures."""
+    return {
+        "service": failure.service,
+        "digest": failure.digest,
+        "attempts": failure.attempts,
+        "retry_at": milliseconds(failure.retry_at),
+        "quarantined": milliseconds(failure.since) if failure.quarantined else None,
+        "because": failure.because,
+    }
+
+
+def hold_to_row(hold: Hold) -> dict[str, Any]:
+    """The columns of table holds."""
+    return {
+        "service": hold.service,
+        "by": str(hold.by),
+        "reason": hold.reason,
+        "since": milliseconds(hold.since),
+        "digest": hold.digest,
+    }
+
+
+def step_to_row(generation: int, position: int, step: Step) -> dict[str, Any]:
+    """The columns of table steps, before its outcome."""
+    return {
+        "generation": generation,
+        "service": step.id.service,
+        "operator": str(step.id.operator),
+        "position": position,
+        "kind": str(step.kind),
+        "digest": step.digest,
+        "level": step.level,
+        "reasons": reasons_to_json(step.reasons),
+    }
+
+
+def result_to_row(result: RunResult, at: float) -> dict[str, Any]:
+    """The columns of table runs that its end fills."""
+    return {
+        "ended": milliseconds(at),
+        "outcome": str(result.outcome),
+        "exit": result.exit,
+        "signal": result.signal,
+        "milliseconds": milliseconds(result.seconds),
+        "reaped": result.reaped,
+        "message": result.message,
+    }

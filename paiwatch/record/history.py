@@ -1,0 +1,91 @@
+"""History: the reading side, for other processes. Works while the daemon writes; without a record all is empty.
+
+Loads SQLAlchemy only when there is a record to read.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from paiwatch.plan.applied import HeldBy, Hold, Memory
+from paiwatch.record import layout
+from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
+
+if TYPE_CHECKING:
+    from paiwatch.record.reader import Reader
+
+
+class History:
+    """Read-only. Each call sees one consistent state. Raises StoreError."""
+
+    def __init__(self, state: Path, reader: "Reader | None") -> None:
+        self._state = state
+        self._reader = reader
+
+    @classmethod
+    def open(cls, state: Path) -> Self:
+        """The history of this state folder; needs no lock, writes nothing."""
+        if not layout.record_file(state).exists():
+            return cls(state, None)
+        from paiwatch.record.reader import open_reader  # noqa: PLC0415 (SQLAlchemy takes 120 ms)
+
+        return cls(state, open_reader(state))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def generations(self, limit: int = 50) -> tuple[GenerationRow, ...]:
+        """The newest, newest first."""
+        return self._reader.generations(limit=limit) if self._reader else ()
+
+    def generation(self, id: int) -> tuple[GenerationRow, tuple[StepRow, ...]] | None:  # noqa: A002 (its name)
+        """One with its steps in plan order; None when it is not (or no longer) there."""
+        return self._reader.generation(id) if self._reader else None
+
+    def runs(self, service: str | None = None, limit: int = 50) -> tuple[RunRow, ...]:
+        """The newest, newest first; of one service or of all."""
+        return self._reader.runs(service=service, limit=limit) if self._reader else ()
+
+    def run(self, id: int) -> RunRow | None:  # noqa: A002 (its name)
+        """One run."""
+        return self._reader.run(id) if self._reader else None
+
+    def last_runs(self) -> Mapping[str, RunRow]:
+        """Each service's newest run."""
+        return self._reader.last_runs() if self._reader else {}
+
+    def applied(self) -> Memory:
+        """What is applied, by service."""
+        return self._reader.applied() if self._reader else {}
+
+    def failures(self) -> Mapping[tuple[str, str], FailureRow]:
+        """Failures in a row, by service and release digest."""
+        return self._reader.failures() if self._reader else {}
+
+    def holds(self) -> Mapping[str, Hold]:
+        """What waits for a person, by service: persons' holds, and quarantine where there is none."""
+        if self._reader is None:
+            return {}
+        found = {
+            row.service: Hold(
+                service=row.service,
+                by=HeldBy.QUARANTINED,
+                reason=row.because or f"failed {row.attempts} times",
+                since=row.since,
+                digest=row.digest,
+            )
+            for row in self._reader.failures().values()
+            if row.quarantined
+        }
+        return found | self._reader.holds()

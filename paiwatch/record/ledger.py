@@ -1,0 +1,300 @@
+"""The writing statements: each method is one transaction, durable when it returns. Knows tables, decides nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from paiwatch.convergence.events import Outcome
+from paiwatch.operators.run import Identity, RunResult
+from paiwatch.plan.applied import Applied, Hold
+from paiwatch.plan.plan import Plan, Step
+from paiwatch.record import database, encoding
+from paiwatch.record.encoding import milliseconds
+from paiwatch.record.rows import FailureRow
+from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
+from paiwatch.snapshot import Revision
+
+
+class Ledger:
+    """The one connection that writes. Raises StoreError; what raised has changed nothing."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._connection = database.open_writer(file)
+
+    def close(self) -> None:
+        """Close the file."""
+        database.close(self._connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with database.faults(self._file), self._connection.begin():
+            yield self._connection
+
+    # ── what is known at the start ──────────────────────────────────────────────────────────────────────────────────
+
+    def read_applied(self) -> dict[str, Applied]:
+        """All of it, by service."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(applied)).mappings().all()
+        return {row["service"]: encoding.applied_from_row(dict(row)) for row in rows}
+
+    def read_holds(self) -> dict[str, Hold]:
+        """Persons' holds, by service."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(holds).order_by(holds.c.service)).mappings().all()
+        return {row["service"]: encoding.hold_from_row(dict(row)) for row in rows}
+
+    def read_failures(self) -> dict[tuple[str, str], FailureRow]:
+        """Failures in a row, by service and release."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(failures).order_by(*failures.primary_key)).mappings().all()
+        return {(row["service"], row["digest"]): encoding.failure_from_row(dict(row)) for row in rows}
+
+    def read_latest_generation(self) -> int:
+        """The newest id, 0 before the first."""
+        with self._transaction() as connection:
+            return int(connection.execute(select(func.max(generations.c.id))).scalar_one() or 0)
+
+    def read_latest_run(self) -> int:
+        """The newest id, 0 before the first."""
+        with self._transaction() as connection:
+            return int(connection.execute(select(func.max(runs.c.id))).scalar_one() or 0)
+
+    def read_revisions(self, generation: int) -> tuple[str, str]:
+        """Config and src revision ids of a generation."""
+        chosen = select(generations.c.config_id, generations.c.src_id).where(generations.c.id == generation)
+        with self._transaction() as connection:
+            row = connection.execute(chosen).one_or_none()
+        return (row.config_id, row.src_id) if row else ("", "")
+
+    def read_unfinished(self) -> list[Mapping[str, Any]]:
+        """Rows of runs without an end, oldest first."""
+        with self._transaction() as connection:
+            chosen = select(runs).where(runs.c.ended.is_(None)).order_by(runs.c.id)
+            return [dict(row) for row in connection.execute(chosen).mappings()]
+
+    # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def insert_generation(self, plan: Plan, config: Revision, src: Revision, at: float) -> int:
+        """The generation and its steps."""
+        row = {
+            "digest": plan.digest,
+            "config": encoding.revision_to_json(config),
+            "config_id": config.id,
+            "src": encoding.revision_to_json(src),
+            "src_id": src.id,
+            "accepted": milliseconds(at),
+        }
+        with self._transaction() as connection:
+            generation = _inserted(connection, generations, row)
+            listed = [
+                encoding.step_to_row(generation, position, step) for position, step in enumerate(plan.steps)
+            ]
+            if listed:
+                connection.execute(insert(steps), listed)
+        return generation
+
+    def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
+        """Every step has its outcome."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(generations)
+                .where(generations.c.id == generation)
+                .values(closed=milliseconds(at), succeeded=int(succeeded))
+            )
+
+    def abandon_generations(self, because: str, at: float) -> None:
+        """Close what a paiwatch that died left open: steps without an outcome are superseded."""
+        opened = select(generations.c.id).where(generations.c.closed.is_(None))
+        with self._transaction() as connection:
+            connection.execute(
+                update(steps)
+                .where(steps.c.generation.in_(opened), steps.c.outcome.is_(None))
+                .values(outcome=str(Outcome.SUPERSEDED), because=because)
+            )
+            connection.execute(
+                update(generations)
+                .where(generations.c.closed.is_(None))
+                .values(closed=milliseconds(at), succeeded=0)
+            )
+
+    def dismiss_step(self, generation: int, step: Step, outcome: Outcome, because: str) -> None:
+        """The step got no run under its generation, or none that counts."""
+        with self._transaction() as connection:
+            _mark_step(connection, (generation, step.id.service, step.id.operator), outcome, because)
+
+    # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin_run(
+        self, step: Step, generation: int, attempt: int, *, marker: str, touched: Applied, at: float
+    ) -> int:
+        """Intent before act: the run, and the service as touched by it."""
+        row = {
+            "generation": generation,
+            "service": step.id.service,
+            "operator": str(step.id.operator),
+            "digest": step.digest,
+            "attempt": attempt,
+            "marker": marker,
+            "began": milliseconds(at),
+        }
+        with self._transaction() as connection:
+            _put_applied(connection, touched)
+            return _inserted(connection, runs, row)
+
+    def set_identity(self, run: int, identity: Identity) -> None:
+        """Its process is known."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.id == run)
+                .values(pid=identity.pid, started_ticks=identity.started_ticks, boot=identity.boot)
+            )
+
+    def end_run(
+        self,
+        run: int,
+        result: RunResult,
+        step: Step,
+        generation: int,
+        *,
+        memory: Applied | None,
+        cleared: bool,
+        failure: FailureRow | None,
+        hold: Hold | None,
+        at: float,
+    ) -> None:
+        """The end of a run and all that follows from it. `memory` None forgets the service; `cleared` its failures."""
+        service = step.id.service
+        with self._transaction() as connection:
+            connection.execute(
+                update(runs).where(runs.c.id == run).values(encoding.result_to_row(result, at))
+            )
+            _mark_step(connection, (generation, service, step.id.operator), result.outcome)
+            if memory is None:
+                connection.execute(delete(applied).where(applied.c.service == service))
+            else:
+                _put_applied(connection, memory)
+            if cleared:
+                connection.execute(delete(failures).where(failures.c.service == service))
+            if failure is not None:
+                _put(connection, failures, encoding.failure_to_row(failure))
+            if hold is not None:
+                _put(connection, holds, encoding.hold_to_row(hold))
+
+    def interrupt_run(self, run: int, *, at: float, because: str) -> None:
+        """The end of a run whose paiwatch died."""
+        chosen = select(runs.c.generation, runs.c.service, runs.c.operator, runs.c.began).where(
+            runs.c.id == run
+        )
+        outcome = Outcome.INTERRUPTED
+        with self._transaction() as connection:
+            row = connection.execute(chosen).one()
+            connection.execute(
+                update(runs)
+                .where(runs.c.id == run)
+                .values(
+                    ended=milliseconds(at),
+                    outcome=str(outcome),
+                    message=because,
+                    milliseconds=max(0, milliseconds(at) - row.began),
+                )
+            )
+            _mark_step(connection, (row.generation, row.service, row.operator), outcome, because)
+
+    # ── what waits for people ───────────────────────────────────────────────────────────────────────────────────────
+
+    def put_hold(self, hold: Hold) -> None:
+        """Hold a service; replaces its hold."""
+        with self._transaction() as connection:
+            _put(connection, holds, encoding.hold_to_row(hold))
+
+    def drop_hold(self, service: str) -> None:
+        """Let it go."""
+        with self._transaction() as connection:
+            connection.execute(delete(holds).where(holds.c.service == service))
+
+    def put_failure(self, failure: FailureRow) -> None:
+        """Failures of one release; replaces what was known."""
+        with self._transaction() as connection:
+            _put(connection, failures, encoding.failure_to_row(failure))
+
+    def drop_failures(self, services: Iterable[str] | None) -> None:
+        """Forget failures of these services; None means all."""
+        with self._transaction() as connection:
+            if services is None:
+                connection.execute(delete(failures))
+                return
+            for service in services:
+                connection.execute(delete(failures).where(failures.c.service == service))
+
+    def put_adopted(self, adopted: Iterable[Applied]) -> None:
+        """Remember these as applied, their failures forgotten."""
+        with self._transaction() as connection:
+            for each in adopted:
+                _put_applied(connection, each)
+                connection.execute(delete(failures).where(failures.c.service == each.service))
+
+    # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def prune(self, *, keep_runs: int, keep_generations: int) -> list[tuple[str, int]]:
+        """Delete older runs (beyond this many for each service) and generations no run refers to; gives the runs deleted."""
+        rank = func.row_number().over(partition_by=runs.c.service, order_by=runs.c.id.desc()).label("rank")
+        ranked = select(runs.c.id, runs.c.service, runs.c.ended, rank).subquery()
+        old = select(ranked.c.service, ranked.c.id).where(
+            ranked.c.rank > keep_runs, ranked.c.ended.is_not(None)
+        )
+        with self._transaction() as connection:
+            gone = [(row.service, row.id) for row in connection.execute(old.order_by(ranked.c.id))]
+            if gone:
+                connection.execute(runs.delete().where(runs.c.id.in_(select(old.subquery().c.id))))
+            _prune_generations(connection, keep_generations)
+        with database.faults(self._file), self._connection.begin():
+            database.give_back_space(self._connection)
+        return gone
+
+
+def _inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
+    key = connection.execute(insert(table), row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    statement = upsert(table).values(row)
+    others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others))
+
+
+def _put_applied(connection: Connection, memory: Applied) -> None:
+    _put(connection, applied, encoding.applied_to_row(memory))
+
+
+def _mark_step(
+    connection: Connection, step: tuple[int, str, str], outcome: Outcome, because: str = ""
+) -> None:
+    generation, service, operator = step
+    connection.execute(
+        update(steps)
+        .where(
+            steps.c.generation == generation, steps.c.service == service, steps.c.operator == str(operator)
+        )
+        .values(outcome=str(outcome), because=because)
+    )
+
+
+def _prune_generations(connection: Connection, keep: int) -> None:
+    newest = select(generations.c.id).order_by(generations.c.id.desc()).limit(keep)
+    connection.execute(
+        delete(generations).where(
+            generations.c.closed.is_not(None),
+            generations.c.id.not_in(newest),
+            generations.c.id.not_in(select(runs.c.generation)),
+        )
+    )
+    connection.execute(delete(steps).where(steps.c.generation.not_in(select(generations.c.id))))

@@ -1,0 +1,115 @@
+"""What the beginning and the end of a run make of a service's memory. Pure; `store` writes what is decided here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from paiwatch.catalog.service import Operator, Service
+from paiwatch.plan.applied import Applied, Memory
+from paiwatch.plan.plan import Kind, Step
+from paiwatch.releases.release import Release
+
+_TEARDOWN = frozenset({Operator.STOP, Operator.DELETE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Underway:
+    """A run between its two ends: what was remembered before, and the prerequisites' versions that it meets."""
+
+    step: Step
+    generation: int
+    before: Applied | None
+    versions: Mapping[str, int]
+
+
+def versions_of(memory: Memory, services: Iterable[str]) -> dict[str, int]:
+    """The versions these services have now; 0 where nothing is applied."""
+    return {name: memory[name].version if name in memory else 0 for name in services}
+
+
+def touch(before: Applied | None, step: Step, scripts: Mapping[Operator, str] | None) -> Applied:
+    """Memory once the run may have done something. `scripts` None leaves those that are remembered."""
+    known = before or Applied(service=step.id.service)
+    return replace(
+        known,
+        touched=step.digest,
+        touched_by=step.id.operator,
+        scripts=known.scripts if scripts is None else dict(scripts),
+        folder=step.folder,
+        env=dict(step.env),
+        timeout=step.timeout,
+    )
+
+
+def settle(
+    now: Applied,
+    underway: Underway,
+    release: Release | None,
+    *,
+    run: int,
+    revisions: tuple[str, str],
+    at: float,
+) -> Applied | None:
+    """Memory after the run succeeded; None forgets the service. `release` None leaves files and reads as they are."""
+    step = underway.step
+    if not step.last:
+        return now  # the stop of a restart: the service is down until its start succeeds
+    if step.id.operator in _TEARDOWN:
+        return _torn_down(underway)
+    return replace(
+        now,
+        digest=step.digest,
+        touched="",
+        touched_by=None,
+        version=_next_version(underway, run),
+        prerequisites=underway.versions,
+        config=revisions[0],
+        src=revisions[1],
+        at=at,
+        files=now.files if release is None else release.files,
+        reads=now.reads if release is None else release.reads,
+    )
+
+
+def _torn_down(underway: Underway) -> Applied | None:
+    """A removed service is forgotten. One stopped by a person is remembered as before; a hold keeps it down.
+
+    Where the release was in doubt before (touched), it stays so: only a start brings the service up again.
+    """
+    before = underway.before
+    if underway.step.kind is Kind.REMOVED or before is None:
+        return None
+    return replace(before, touched_by=underway.step.id.operator) if before.touched else before
+
+
+def _next_version(underway: Underway, run: int) -> int:
+    """Run ids only grow, so a service that was forgotten and came back never repeats a version its dependents know."""
+    before = underway.before
+    if underway.step.kind is Kind.ASKED and before is not None and before.digest == underway.step.digest:
+        return before.version
+    return max(run, before.version + 1 if before else 1)
+
+
+def adopted(
+    known: Applied | None,
+    service: Service,
+    release: Release,
+    *,
+    version: int,
+    revisions: tuple[str, str],
+    at: float,
+) -> Applied:
+    """Memory of a release that is declared applied without a run. Prerequisites are filled in by the caller."""
+    return Applied(
+        service=service.name,
+        digest=release.digest,
+        version=known.version if known is not None and known.digest == release.digest else version,
+        config=revisions[0],
+        src=revisions[1],
+        at=at,
+        files=release.files,
+        reads=release.reads,
+        scripts=service.scripts,
+        folder=service.folder,
+        env=service.env,
+        timeout=service.timeout or 0.0,
+    )

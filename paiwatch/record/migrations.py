@@ -1,0 +1,77 @@
+"""How a record file gets to the schema of today: an ordered list, applied in one transaction, from the first version on.
+
+A migration never changes once it is released: files in the field have gone through it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+Migration = tuple[int, Callable[[Connection], None]]
+
+_FIRST = (
+    "CREATE TABLE schema_version (version INTEGER NOT NULL)",
+    "INSERT INTO schema_version (version) VALUES (0)",
+    """CREATE TABLE generations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL DEFAULT '',
+        config TEXT NOT NULL DEFAULT '', config_id TEXT NOT NULL DEFAULT '',
+        src TEXT NOT NULL DEFAULT '', src_id TEXT NOT NULL DEFAULT '',
+        accepted INTEGER NOT NULL, closed INTEGER, succeeded INTEGER)""",
+    """CREATE TABLE steps (
+        generation INTEGER NOT NULL, service TEXT NOT NULL, operator TEXT NOT NULL, position INTEGER NOT NULL,
+        kind TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '', level INTEGER NOT NULL,
+        reasons TEXT NOT NULL DEFAULT '', outcome TEXT, because TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (generation, service, operator)) WITHOUT ROWID""",
+    """CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, generation INTEGER NOT NULL, service TEXT NOT NULL DEFAULT '',
+        operator TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '', attempt INTEGER NOT NULL,
+        marker TEXT NOT NULL DEFAULT '', began INTEGER NOT NULL, pid INTEGER, started_ticks INTEGER, boot TEXT,
+        ended INTEGER, outcome TEXT, exit INTEGER, signal INTEGER, milliseconds INTEGER NOT NULL DEFAULT 0,
+        reaped INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX runs_by_service ON runs (service, id)",
+    "CREATE INDEX runs_by_generation ON runs (generation)",
+    "CREATE INDEX runs_unfinished ON runs (id) WHERE ended IS NULL",
+    """CREATE TABLE applied (
+        service TEXT PRIMARY KEY NOT NULL, digest TEXT NOT NULL DEFAULT '', touched TEXT NOT NULL DEFAULT '',
+        touched_by TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL, prerequisites TEXT NOT NULL DEFAULT '',
+        config TEXT NOT NULL DEFAULT '', src TEXT NOT NULL DEFAULT '', at INTEGER NOT NULL,
+        files TEXT NOT NULL DEFAULT '', reads TEXT NOT NULL DEFAULT '', scripts TEXT NOT NULL DEFAULT '',
+        folder TEXT NOT NULL DEFAULT '', env TEXT NOT NULL DEFAULT '', timeout INTEGER NOT NULL)""",
+    """CREATE TABLE holds (
+        service TEXT PRIMARY KEY NOT NULL, "by" TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
+        since INTEGER NOT NULL, digest TEXT NOT NULL DEFAULT '')""",
+    """CREATE TABLE failures (
+        service TEXT NOT NULL, digest TEXT NOT NULL, attempts INTEGER NOT NULL, retry_at INTEGER NOT NULL,
+        quarantined INTEGER, because TEXT NOT NULL DEFAULT '', PRIMARY KEY (service, digest)) WITHOUT ROWID""",
+)
+
+
+def _create(connection: Connection) -> None:
+    for statement in _FIRST:
+        connection.exec_driver_sql(statement)
+
+
+#: Every version there ever was, oldest first.
+MIGRATIONS: Sequence[Migration] = ((1, _create),)
+
+
+def version_of(connection: Connection) -> int:
+    """The schema version of this file; 0 when it is empty."""
+    known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'"
+    if not connection.exec_driver_sql(known).scalar_one():
+        return 0
+    return int(connection.exec_driver_sql("SELECT version FROM schema_version").scalar_one())
+
+
+def newest(migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """The version that this paiwatch writes."""
+    return migrations[-1][0]
+
+
+def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring the file from its version to the newest, inside the caller's transaction."""
+    present = version_of(connection)
+    for version, change in migrations:
+        if version > present:
+            change(connection)
+            connection.exec_driver_sql("UPDATE schema_version SET version = ?", (version,))

@@ -1,0 +1,106 @@
+"""What the record gives to its readers: frozen rows, times as epoch seconds. Values only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from paiwatch.catalog.service import Operator
+from paiwatch.convergence.events import Outcome
+from paiwatch.operators.run import Identity
+from paiwatch.plan.plan import Kind, Reason
+from paiwatch.snapshot import Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A run whose intent is written. `marker` is its PAIWATCH_RUN_ID, unique for good; output belongs into `log`."""
+
+    run: int
+    marker: str
+    log: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A run that began and has no end: its paiwatch died. `identity` is None when it died before it knew the process."""
+
+    run: int
+    generation: int
+    service: str
+    operator: Operator
+    marker: str
+    identity: Identity | None
+    log: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRow:
+    """What failed in a row for one release. `retry_at` is the earliest next try; `because` is the last message."""
+
+    service: str
+    digest: str
+    attempts: int
+    retry_at: float
+    quarantined: bool
+    since: float  # of the quarantine, 0 without one
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What may go after a pruning: these output files, and every archived release that is not in `keep`."""
+
+    logs: tuple[Path, ...]
+    keep: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRow:
+    """An accepted plan. `closed` and `succeeded` are None while steps are open; `steps` is their number."""
+
+    id: int
+    digest: str
+    config: Revision
+    src: Revision
+    accepted: float
+    closed: float | None
+    succeeded: bool | None
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """One step of a generation. `outcome` is that of its last run, or superseded or blocked; `because` explains those."""
+
+    generation: int
+    service: str
+    operator: Operator
+    kind: Kind
+    digest: str
+    level: int
+    reasons: tuple[Reason, ...]
+    outcome: Outcome | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One attempt at a step; `outcome` and `ended` are None while it runs. `config` and `src` are revision ids."""
+
+    id: int
+    generation: int
+    service: str
+    operator: Operator
+    digest: str
+    attempt: int
+    began: float
+    ended: float | None
+    outcome: Outcome | None
+    exit: int | None
+    signal: int | None
+    seconds: float
+    reaped: int
+    message: str
+    config: str
+    src: str
+    reasons: tuple[Reason, ...]
+    log: Path

@@ -1,0 +1,108 @@
+"""The tables, as SQL statements are built from them. How a file gets to have them is `migrations`.
+
+Times are INTEGER milliseconds since the epoch; JSON is TEXT; flags are 0 and 1.
+"""
+
+from sqlalchemy import Column, Integer, MetaData, Table, Text
+
+metadata = MetaData()
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="")
+
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _text("digest"),
+    _text("config"),  # Revision as JSON
+    _text("config_id"),
+    _text("src"),
+    _text("src_id"),
+    Column("accepted", Integer, nullable=False),
+    Column("closed", Integer),
+    Column("succeeded", Integer),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("generation", Integer, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("operator", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    _text("kind"),
+    _text("digest"),
+    Column("level", Integer, nullable=False),
+    _text("reasons"),
+    Column("outcome", Text),
+    _text("because"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    _text("service"),
+    _text("operator"),
+    _text("digest"),
+    Column("attempt", Integer, nullable=False),
+    _text("marker"),
+    Column("began", Integer, nullable=False),
+    Column("pid", Integer),
+    Column("started_ticks", Integer),
+    Column("boot", Text),
+    Column("ended", Integer),
+    Column("outcome", Text),
+    Column("exit", Integer),
+    Column("signal", Integer),
+    Column("milliseconds", Integer, nullable=False, server_default="0"),
+    Column("reaped", Integer, nullable=False, server_default="0"),
+    _text("message"),
+)
+
+applied = Table(
+    "applied",
+    metadata,
+    Column("service", Text, primary_key=True),
+    _text("digest"),
+    _text("touched"),
+    _text("touched_by"),
+    Column("version", Integer, nullable=False),
+    _text("prerequisites"),
+    _text("config"),
+    _text("src"),
+    Column("at", Integer, nullable=False),
+    _text("files"),
+    _text("reads"),
+    _text("scripts"),
+    _text("folder"),
+    _text("env"),
+    Column("timeout", Integer, nullable=False),  # milliseconds
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("service", Text, primary_key=True),
+    _text("by"),
+    _text("reason"),
+    Column("since", Integer, nullable=False),
+    _text("digest"),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("retry_at", Integer, nullable=False),
+    Column("quarantined", Integer),  # since when
+    _text("because"),
+)

@@ -1,0 +1,293 @@
+"""Record: durable memory and its one writer. Every method has written when it returns, or raises StoreError.
+
+SQLAlchemy is loaded when a record is opened, not before. Call it from one thread at a time.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from paiwatch.catalog.service import Operator
+from paiwatch.convergence.events import Outcome
+from paiwatch.operators.run import Identity, RunResult
+from paiwatch.plan.applied import Applied, Hold, Memory
+from paiwatch.plan.plan import Plan, Step
+from paiwatch.record import layout, memory
+from paiwatch.record.memory import Underway
+from paiwatch.record.rows import Begun, FailureRow, Pruned, Unfinished
+from paiwatch.releases.release import Desired, Release
+from paiwatch.snapshot import Revision
+
+if TYPE_CHECKING:
+    from paiwatch.record.ledger import Ledger
+
+
+class Record:
+    """The writer. It keeps applied, holds and failures in memory too: nobody else changes them."""
+
+    def __init__(self, state: Path, ledger: "Ledger") -> None:
+        self._state = state
+        self._ledger = ledger
+        self._applied = ledger.read_applied()
+        self._holds = ledger.read_holds()
+        self._failures = ledger.read_failures()
+        self._underway: dict[int, Underway] = {}
+
+    @classmethod
+    def open(cls, state: Path) -> Self:
+        """The record of this state folder, made or migrated as needed. Hold its StateLock. Raises StoreError."""
+        from paiwatch.record.ledger import Ledger  # noqa: PLC0415 (SQLAlchemy takes 120 ms: only who opens pays)
+
+        ledger = Ledger(layout.record_file(state))
+        try:
+            return cls(state, ledger)
+        except BaseException:
+            ledger.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def memory(self) -> Memory:
+        """What is applied now, by service; does not change afterwards."""
+        return dict(self._applied)
+
+    def holds(self) -> Mapping[str, Hold]:
+        """Persons' holds (suspended, stopped, deleted), by service. Quarantine is in `failures`."""
+        return dict(self._holds)
+
+    def failures(self) -> Mapping[tuple[str, str], FailureRow]:
+        """Failures in a row, by service and release digest."""
+        return dict(self._failures)
+
+    # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def latest_generation(self) -> int:
+        """The newest generation's number, 0 before the first."""
+        return self._ledger.read_latest_generation()
+
+    def accept(self, plan: Plan, config: Revision, src: Revision, *, at: float) -> int:
+        """Write the plan down as a generation with its steps and reasons (also an empty one); gives its number."""
+        return self._ledger.insert_generation(plan, config, src, at)
+
+    def dismiss(self, generation: int, step: Step, outcome: Outcome, because: str) -> None:
+        """The step will not run under its generation: superseded or blocked."""
+        self._ledger.dismiss_step(generation, step, outcome, because)
+
+    def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
+        """Every step of the generation has its outcome."""
+        self._ledger.close_generation(generation, succeeded=succeeded, at=at)
+
+    def abandon(self, because: str, *, at: float) -> None:
+        """At start-up, after `interrupt`: close the generations that a paiwatch that died left open."""
+        self._ledger.abandon_generations(because, at)
+
+    # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(
+        self,
+        step: Step,
+        generation: int,
+        attempt: int,
+        *,
+        at: float,
+        scripts: Mapping[Operator, str] | None = None,
+    ) -> Begun:
+        """Intent before act: write the run and touch the service.
+
+        `scripts` are those of the release that the step runs; None when it is the archived one, whose are remembered.
+        """
+        service = step.id.service
+        before = self._applied.get(service)
+        touched = memory.touch(before, step, scripts)
+        random = secrets.token_hex(8)
+        log = layout.log_file(self._state, service, 0)  # refuses a bad name before anything is written
+        run = self._ledger.begin_run(step, generation, attempt, marker=random, touched=touched, at=at)
+        self._applied[service] = touched
+        versions = memory.versions_of(self._applied, step.prerequisites)
+        self._underway[run] = Underway(step=step, generation=generation, before=before, versions=versions)
+        return Begun(run=run, marker=_marker(run, random), log=log.with_name(f"{run}.log"))
+
+    def started(self, run: int, identity: Identity) -> None:
+        """The run's process is known: after a crash it can be found."""
+        self._ledger.set_identity(run, identity)
+
+    def finish(
+        self,
+        run: int,
+        result: RunResult,
+        *,
+        at: float,
+        release: Release | None = None,
+        retry_at: float = 0.0,
+        hold: Hold | None = None,
+    ) -> None:
+        """Write the end of a run and what follows from it, as one.
+
+        `release` is the one that ran (None: the archived one, its files and reads are remembered). `retry_at` is when a failure
+        may be tried again (epoch seconds). `hold` is set together with a success: `service stop` holds the service.
+        """
+        underway = self._underway[run]
+        step = underway.step
+        succeeded = result.outcome is Outcome.SUCCEEDED
+        after = self._settled(run, underway, release, at) if succeeded else self._applied[step.id.service]
+        cleared = succeeded and step.last
+        failure = None if succeeded else self._failed(step, result, retry_at)
+        self._ledger.end_run(
+            run,
+            result,
+            step,
+            underway.generation,
+            memory=after,
+            cleared=cleared,
+            failure=failure,
+            hold=hold if succeeded else None,
+            at=at,
+        )
+        del self._underway[run]
+        self._remember(step.id.service, after)
+        if cleared:
+            self._forget_failures({step.id.service})
+        if failure is not None:
+            self._failures[failure.service, failure.digest] = failure
+        if hold is not None and succeeded:
+            self._holds[hold.service] = hold
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """At start-up: runs that began and have no end, oldest first."""
+        return tuple(
+            Unfinished(
+                run=row["id"],
+                generation=row["generation"],
+                service=row["service"],
+                operator=Operator(row["operator"]),
+                marker=_marker(row["id"], row["marker"]),
+                identity=Identity(pid=row["pid"], started_ticks=row["started_ticks"], boot=row["boot"])
+                if row["pid"] is not None
+                else None,
+                log=layout.log_file(self._state, row["service"], row["id"]),
+            )
+            for row in self._ledger.read_unfinished()
+        )
+
+    def interrupt(self, run: int, *, at: float, because: str) -> None:
+        """The end of an unfinished run. Its service stays touched, so it counts as changed."""
+        self._ledger.interrupt_run(run, at=at, because=because)
+        self._underway.pop(run, None)
+
+    # ── people ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def hold(self, hold: Hold) -> None:
+        """Hold a service; replaces the hold it has."""
+        self._ledger.put_hold(hold)
+        self._holds[hold.service] = hold
+
+    def lift(self, service: str) -> None:
+        """End a person's hold."""
+        self._ledger.drop_hold(service)
+        self._holds.pop(service, None)
+
+    def quarantine(self, service: str, digest: str, *, attempts: int, at: float) -> None:
+        """Retries are used up: this release waits for a person."""
+        known = self._failures.get((service, digest))
+        failure = FailureRow(
+            service=service,
+            digest=digest,
+            attempts=attempts,
+            retry_at=known.retry_at if known else 0.0,
+            quarantined=True,
+            since=at,
+            because=known.because if known else "",
+        )
+        self._ledger.put_failure(failure)
+        self._failures[service, digest] = failure
+
+    def forgive(self, services: Iterable[str] = ()) -> None:
+        """Forget failures and quarantine of these services, or of all when empty: they may be tried at once."""
+        chosen = frozenset(services) or frozenset(service for service, _ in self._failures)
+        self._ledger.drop_failures(chosen)
+        self._forget_failures(chosen)
+
+    def adopt(self, desired: Desired, services: Iterable[str], *, at: float) -> None:
+        """Declare the present releases of these services applied, without running anything."""
+        version = self._ledger.read_latest_run() + 1
+        revisions = desired.snapshot.ids
+        fresh: dict[str, Applied] = {}
+        for name in services:
+            known, release = self._applied.get(name), desired.releases[name]
+            step_up = max(version, known.version + 1 if known else 1)
+            fresh[name] = memory.adopted(
+                known, desired.services[name], release, version=step_up, revisions=revisions, at=at
+            )
+        together = self._applied | fresh
+        exist = desired.services.keys() | desired.invalid
+        for name, each in fresh.items():
+            needed = [edge.service for edge in desired.services[name].prerequisites if edge.service in exist]
+            fresh[name] = replace(each, prerequisites=memory.versions_of(together, needed))
+        self._ledger.put_adopted(fresh.values())
+        self._applied |= fresh
+        self._forget_failures(fresh.keys())
+
+    # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def prune(self, *, runs: int, generations: int) -> Pruned:
+        """Forget runs beyond this many for each service and old generations; says which files may go."""
+        gone = self._ledger.prune(keep_runs=runs, keep_generations=generations)
+        needed = {
+            digest for each in self._applied.values() for digest in (each.digest, each.touched) if digest
+        }
+        needed |= {underway.step.digest for underway in self._underway.values()}
+        logs = tuple(layout.log_file(self._state, service, run) for service, run in gone)
+        return Pruned(logs=logs, keep=frozenset(needed))
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _settled(self, run: int, underway: Underway, release: Release | None, at: float) -> Applied | None:
+        now = self._applied[underway.step.id.service]
+        revisions = self._ledger.read_revisions(underway.generation)
+        return memory.settle(now, underway, release, run=run, revisions=revisions, at=at)
+
+    def _failed(self, step: Step, result: RunResult, retry_at: float) -> FailureRow | None:
+        """An interruption is nobody's fault: it counts no attempt."""
+        known = self._failures.get((step.id.service, step.digest))
+        counts = result.outcome is not Outcome.INTERRUPTED
+        if known is None and not counts:
+            return None
+        return FailureRow(
+            service=step.id.service,
+            digest=step.digest,
+            attempts=(known.attempts if known else 0) + counts,
+            retry_at=max(retry_at, known.retry_at) if known else retry_at,
+            quarantined=known.quarantined if known else False,
+            since=known.since if known else 0.0,
+            because=result.message if counts or known is None else known.because,
+        )
+
+    def _remember(self, service: str, after: Applied | None) -> None:
+        if after is None:
+            self._applied.pop(service, None)
+        else:
+            self._applied[service] = after
+
+    def _forget_failures(self, services: Iterable[str]) -> None:
+        gone = frozenset(services)
+        self._failures = {key: row for key, row in self._failures.items() if key[0] not in gone}
+
+
+def _marker(run: int, random: str) -> str:
+    """PAIWATCH_RUN_ID: readable by its number, unique across restarts and state folders by the random part."""
+    return f"{run}-{random}"

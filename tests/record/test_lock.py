@@ -1,0 +1,82 @@
+"""The state lock: one holder, named to the next."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from paiwatch.errors import BusyError, StoreError
+from paiwatch.record.lock import StateLock
+
+
+def test_the_second_comer_is_told_who_holds_it(tmp_path: Path) -> None:
+    with (
+        StateLock(tmp_path, command="run"),
+        pytest.raises(BusyError, match=rf"in use by paiwatch run, pid {os.getpid()}, since 20"),
+        StateLock(tmp_path, command="once"),
+    ):
+        pytest.fail("two hold it")
+
+
+def test_it_is_free_again_after_its_holder_left(tmp_path: Path) -> None:
+    with StateLock(tmp_path):
+        pass
+    with StateLock(tmp_path, command="once"):
+        assert json.loads((tmp_path / "lock").read_text())["command"] == "once"
+    assert (tmp_path / "lock").read_text() == ""
+
+
+def test_it_goes_with_a_killed_holder(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from paiwatch.record.lock import StateLock;"
+        "StateLock(Path(sys.argv[1])).__enter__(); print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    with pytest.raises(BusyError, match=f"pid {holder.pid}"), StateLock(tmp_path):
+        pass
+
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+
+    with StateLock(tmp_path):
+        pass
+
+
+def test_a_child_process_does_not_inherit_it(tmp_path: Path) -> None:
+    with StateLock(tmp_path):
+        child = subprocess.Popen(["sleep", "60"], close_fds=False)
+    with StateLock(tmp_path):
+        pass
+    child.kill()
+    child.wait()
+
+
+def test_a_lock_on_a_removed_file_is_no_lock(tmp_path: Path) -> None:
+    lock = StateLock(tmp_path)
+    with lock:
+        (tmp_path / "lock").unlink()
+        assert not lock._is_still(lock._descriptor)
+
+
+def test_the_folder_and_file_are_private(tmp_path: Path) -> None:
+    with StateLock(tmp_path / "a" / "state"):
+        modes = [
+            path.stat().st_mode & 0o777 for path in (tmp_path / "a" / "state", tmp_path / "a/state/lock")
+        ]
+    assert modes == [0o700, 0o600]
+
+
+def test_a_state_folder_that_cannot_be_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with (
+        pytest.raises(StoreError, match=r"file/state/lock: Not a directory|file.*exists"),
+        StateLock(tmp_path / "file" / "state"),
+    ):
+        pass

@@ -1,0 +1,111 @@
+"""Migrations: every released version opens, all or nothing, with a copy of the file as it was."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, inspect
+
+from paiwatch.errors import StoreError
+from paiwatch.record import database
+from paiwatch.record.history import History
+from paiwatch.record.migrations import MIGRATIONS, newest, version_of
+from paiwatch.record.schema import metadata
+from paiwatch.record.store import Record
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def a_file_of_version(version: int, state: Path) -> Path:
+    file = state / "record.db"
+    with sqlite3.connect(file) as connection:
+        connection.executescript((FIXTURES / f"version-{version}.sql").read_text())
+    connection.close()
+    return file
+
+
+def add_colour(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
+
+
+def spoil(connection: Connection) -> None:
+    connection.exec_driver_sql("DELETE FROM runs")
+    connection.exec_driver_sql("THIS IS NOT SQL")
+
+
+@pytest.mark.parametrize("version", range(1, newest() + 1))
+def test_every_version_opens_with_what_it_remembered(tmp_path: Path, version: int) -> None:
+    a_file_of_version(version, tmp_path)
+
+    with Record.open(tmp_path) as record, History.open(tmp_path) as history:
+        grafana = record.memory()["grafana"]
+        assert (grafana.digest, grafana.version) == ("g" * 64, 1)
+        assert grafana.reads[0].path == ("grafana", "port")
+        assert record.holds()["loki"].reason == "maintenance"
+        assert record.failures()["loki", "l" * 64].quarantined
+        assert [run.service for run in history.runs()] == ["loki", "grafana"]
+        assert history.runs()[0].reasons[0].chain == ("a", "b")
+
+
+def test_a_new_file_has_the_tables_that_statements_are_built_from(tmp_path: Path) -> None:
+    connection = database.open_writer(tmp_path / "record.db")
+    with connection.begin():
+        found = inspect(connection)
+        assert {
+            table: {(column["name"], str(column["type"])) for column in found.get_columns(table)}
+            for table in found.get_table_names()
+            if table != "sqlite_sequence"
+        } == {
+            name: {(column.name, str(column.type)) for column in table.columns}
+            for name, table in metadata.tables.items()
+        }
+    database.close(connection)
+
+
+def test_a_migration_keeps_a_private_copy_of_the_file_as_it_was(tmp_path: Path) -> None:
+    file = a_file_of_version(1, tmp_path)
+
+    connection = database.open_writer(file, [*MIGRATIONS[:1], (2, add_colour)])
+
+    with connection.begin():
+        assert version_of(connection) == 2
+        assert connection.exec_driver_sql("SELECT DISTINCT colour FROM runs").scalars().all() == ["red"]
+    database.close(connection)
+    copy = tmp_path / "record.db.1.bak"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(copy) as before:
+        assert before.execute("SELECT version FROM schema_version").fetchone() == (1,)
+        assert before.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+    before.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    file = a_file_of_version(1, tmp_path)
+
+    with pytest.raises(StoreError, match="syntax error"):
+        database.open_writer(file, [*MIGRATIONS[:1], (2, add_colour), (3, spoil)])
+
+    connection = database.open_writer(file, MIGRATIONS[:1])
+    with connection.begin():
+        assert version_of(connection) == 1
+        assert connection.exec_driver_sql("SELECT count(*) FROM runs").scalar_one() == 2
+    database.close(connection)
+
+
+def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = a_file_of_version(1, tmp_path)
+    database.close(database.open_writer(file, [*MIGRATIONS[:1], (newest() + 1, add_colour)]))
+
+    with pytest.raises(
+        StoreError, match=rf"schema {newest() + 1} is from a newer paiwatch .* install that version"
+    ):
+        Record.open(tmp_path)
+
+
+def test_a_copy_that_was_not_finished_is_no_obstacle(tmp_path: Path) -> None:
+    file = a_file_of_version(1, tmp_path)
+    (tmp_path / "record.db.1.tmp").write_bytes(b"half a copy")
+
+    database.close(database.open_writer(file, [*MIGRATIONS[:1], (2, add_colour)]))
+
+    assert not (tmp_path / "record.db.1.tmp").exists()
