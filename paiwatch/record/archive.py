@@ -1,0 +1,117 @@
+"""The archive: every release that ran, by digest, so that a service gone from the tree can be stopped with its own scripts.
+
+A release is a folder with its files and a listing (`release.json`: kind, content id and path of each). It appears whole or not at all,
+never changes, and what was damaged is noticed when it is loaded. Links are kept as files that hold their target.
+Call it from one thread at a time.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from paiwatch import private
+from paiwatch.errors import StoreError
+from paiwatch.releases.release import Release
+from paiwatch.snapshot import Mode, blob_id
+
+#: Files of a release by path in the deploy folder: kind and bytes (of a link: its target).
+Files = Mapping[str, tuple[Mode, bytes]]
+
+_LISTING = "release.json"
+_FILES = "files"
+_MODES = {Mode.FILE: 0o600, Mode.EXECUTABLE: 0o700}
+
+
+class Archive:
+    """Releases under `root`, for the owner only. Raises StoreError naming the folder that is at fault."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def has(self, digest: str) -> bool:
+        """Whether this release is kept."""
+        return (self._folder(digest) / _LISTING).is_file()
+
+    def keep(self, release: Release, blobs: Mapping[str, bytes]) -> None:
+        """Keep it, unless it is kept; durable on return. `blobs` has the bytes of its `static_ids`."""
+        folder = self._folder(release.digest)
+        if self.has(release.digest):
+            return
+        try:
+            private.make_folder(self._root)
+            unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self._root))
+            try:
+                self._write(unfinished, release, blobs)
+                self._publish(unfinished, folder)
+            finally:
+                private.remove_tree(unfinished)
+        except OSError as error:
+            raise StoreError(
+                f"{folder}: the release cannot be kept: {error.strerror}; check the disk"
+            ) from error
+
+    def load(self, digest: str) -> Files:
+        """Its files, each checked against its content id."""
+        folder = self._folder(digest)
+        try:
+            listing = json.loads((folder / _LISTING).read_bytes())
+            found = {path: (Mode(mode), _read(folder / _FILES / path)) for path, (mode, _) in listing.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"{folder}: the archived release cannot be read: {error}; restore it from a back-up"
+            ) from error
+        damaged = sorted(path for path, (_, oid) in listing.items() if blob_id(found[path][1]) != oid)
+        if damaged:
+            raise StoreError(f"{folder}: {damaged[0]} is damaged; restore the folder from a back-up")
+        return found
+
+    def prune(self, keep: Collection[str]) -> int:
+        """Remove what is not in `keep`, and what a crash left unfinished; gives the number of releases removed."""
+        if not self._root.is_dir():
+            return 0
+        gone = [entry for entry in self._root.iterdir() if entry.name not in keep]
+        for entry in gone:
+            (entry / _LISTING).unlink(missing_ok=True)  # first: half a release must not look like a whole one
+            private.remove_tree(entry)
+        return sum(1 for entry in gone if not entry.name.startswith("."))
+
+    def _folder(self, digest: str) -> Path:
+        if not digest.isalnum():
+            raise StoreError(f"{self._root}: {digest!r} is no release digest")
+        return self._root / digest
+
+    def _write(self, folder: Path, release: Release, blobs: Mapping[str, bytes]) -> None:
+        top = folder / _FILES
+        private.make_folder(top)
+        folders = {folder, top}
+        for path, file in sorted(release.files.items()):
+            target = top / path
+            if ".." in target.parts:
+                raise StoreError(f"{folder}: {path} leaves the release; rename the file")
+            content = release.rendered[path] if path in release.rendered else blobs[file.oid]
+            private.make_folder(target.parent)
+            folders.update(parent for parent in target.parents if parent.is_relative_to(top))
+            private.write_file(target, content, mode=_MODES.get(file.mode, 0o600), durable=True)
+        listing = {path: [file.mode, file.oid] for path, file in sorted(release.files.items())}
+        private.write_file(folder / _LISTING, json.dumps(listing).encode(), durable=True)
+        for each in folders:
+            private.sync_folder(each)
+
+    def _publish(self, unfinished: Path, folder: Path) -> None:
+        """Give it its name. A folder of that name without a listing is what a crash left while pruning."""
+        private.remove_tree(folder)
+        unfinished.rename(folder)
+        private.sync_folder(self._root)
+
+
+def static_ids(release: Release) -> frozenset[str]:
+    """Content ids of the files whose bytes are not in the release itself: what `keep` must be given."""
+    return frozenset(file.oid for path, file in release.files.items() if path not in release.rendered)
+
+
+def _read(file: Path) -> bytes:
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as opened:
+        return opened.read()
