@@ -1,1 +1,170 @@
-"""A live directory: watched for hints, read until it holds still."""
+"""Watching folders: hints that something moved, never what. The only room that knows watchdog.
+
+Always with an event filter: unfiltered, watchdog 7.1 floods its own queue on large trees and loses events for good.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.events import (
+    DirAttribEvent,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileAttribEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from paiwatch.errors import TransientError
+
+_CHANGES: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileClosedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileAttribEvent,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    DirAttribEvent,
+]
+_LIMITS = {
+    errno.ENOSPC: "fs.inotify.max_user_watches",
+    errno.EMFILE: "fs.inotify.max_user_instances",
+}
+_LOGGERS = ("watchdog.observers.inotify", "watchdog.observers.inotify_c")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder to watch. `counts` says of a path whether a change there matters; `tell` is called, from any thread, if so."""
+
+    folder: Path
+    recursive: bool
+    counts: Callable[[str], bool]
+    tell: Callable[[], None]
+
+
+class Watch:
+    """Watches some places from `start` to `stop`. Blind when a folder was replaced: `is_sound` says so; start a new one."""
+
+    def __init__(self, places: Sequence[Place], *, lost: Callable[[], None]) -> None:
+        self._places = tuple(places)
+        self._lost = _OverflowFilter(lost)
+        self._observer: BaseObserver = Observer()
+        self._identities: dict[Path, tuple[int, int]] = {}
+
+    def start(self) -> None:
+        """Begin. Raises TransientError when a folder is missing or the kernel's limit is reached."""
+        for logger in _LOGGERS:
+            logging.getLogger(logger).addFilter(self._lost)
+        try:
+            self._identities = {place.folder: _identity(place.folder) for place in self._places}
+            for place in self._places:
+                self._observer.schedule(
+                    _Hint(place), str(place.folder), recursive=place.recursive, event_filter=_CHANGES
+                )
+            self._observer.start()
+        except OSError as fault:
+            self.stop()
+            raise TransientError(_explain(fault, self._places)) from fault
+
+    def is_sound(self) -> bool:
+        """Whether every place is still watched and still the same folder."""
+        emitters = self._observer.emitters
+        if not self._observer.is_alive() or not all(emitter.is_alive() for emitter in emitters):
+            return False
+        try:
+            return all(_identity(folder) == known for folder, known in self._identities.items())
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End, and wait for the threads. Does nothing the second time."""
+        for logger in _LOGGERS:
+            logging.getLogger(logger).removeFilter(self._lost)
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join()
+
+
+def directory_places(
+    root: Path, *, tell: Callable[[], None], replaced: Callable[[], None]
+) -> tuple[Place, ...]:
+    """Everything below a live directory but git's own files; and its name in the folder above, to notice a switch at once."""
+    return (
+        Place(folder=root.resolve(), recursive=True, counts=_is_no_git_file, tell=tell),
+        Place(folder=root.parent.resolve(), recursive=False, counts=_is_named(root.name), tell=replaced),
+    )
+
+
+def ref_places(gitdir: Path, *, tell: Callable[[], None]) -> tuple[Place, ...]:
+    """The branches of a repository on this machine, at two watches whatever its size; never its objects."""
+    return (
+        Place(folder=gitdir / "refs" / "heads", recursive=True, counts=_is_no_lock, tell=tell),
+        Place(folder=gitdir, recursive=False, counts=_is_named("packed-refs"), tell=tell),
+    )
+
+
+class _Hint(FileSystemEventHandler):
+    """Drops everything of an event but whether it matters."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Called by watchdog's thread."""
+        paths = (os.fsdecode(path) for path in (event.src_path, event.dest_path) if path)
+        if any(self._place.counts(path) for path in paths):
+            self._place.tell()
+
+
+class _OverflowFilter(logging.Filter):
+    """Watchdog only logs that events were lost (hundreds of lines a second); this turns the line into a call."""
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        super().__init__()
+        self._tell = lost
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Swallow the overflow lines, let others pass."""
+        if "overflowed" not in str(record.msg):
+            return True
+        self._tell()
+        return False
+
+
+def _is_no_git_file(path: str) -> bool:
+    return "/.git/" not in path and not path.endswith("/.git")
+
+
+def _is_no_lock(path: str) -> bool:
+    return not path.endswith(".lock")
+
+
+def _is_named(name: str) -> Callable[[str], bool]:
+    return lambda path: path.rpartition("/")[2] == name
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    facts = folder.stat()
+    return (facts.st_dev, facts.st_ino)
+
+
+def _explain(fault: OSError, places: Iterable[Place]) -> str:
+    where = next(iter(places)).folder
+    limit = _LIMITS.get(fault.errno or 0)
+    if limit is None:
+        return f"{where}: cannot be watched: {fault.strerror or fault}"
+    return f"{where}: cannot be watched: the limit {limit} is reached; raise it with sysctl"

@@ -1,0 +1,211 @@
+"""A live directory: read until it holds still, named like a commit. Events play no part here; every look compares everything.
+
+Two passes that agree make a listing: each file was read before the instant between them and unchanged after it.
+"""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from paiwatch.errors import ConfigError, TransientError
+from paiwatch.problem import Problem, Severity
+from paiwatch.snapshot import Entry, Mode, Revision, Tree
+from paiwatch.sources.keep import Keep
+
+_TRIES = 12
+_PAUSE = 0.02  # seconds after the first disagreement; grows with each
+_FINE = 100_000_000  # ns: a change this soon after the last one may leave both with one time stamp (the kernel's clock tick)
+_COARSE = 2_100_000_000  # ns: the same on file systems that keep whole seconds
+
+Signature = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A file as last read. `is_sure`: an equal signature proves equal content."""
+
+    signature: Signature
+    entry: Entry
+    is_sure: bool
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What one walk found."""
+
+    seen: dict[str, _Seen] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    torn: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> dict[str, Entry]:
+        return {path: seen.entry for path, seen in self.seen.items()}
+
+
+class LiveDirectory:
+    """The files below `root`, which may be a symlink that is switched. Nothing named `.git` counts; no link is followed.
+
+    Contents are kept in `keep` as they were at the look. Used by one thread; `problems` is safe to read from any.
+    """
+
+    def __init__(self, root: Path, *, keep: Keep, clock: Callable[[], float] = time.time) -> None:
+        self._root = root
+        self._keep = keep
+        self._clock = clock
+        self._cache: dict[str, _Seen] = {}
+        self._files: Mapping[str, Entry] | None = None
+        self._revision: Revision | None = None
+        self.problems: tuple[Problem, ...] = ()
+
+    def look(self, *, folder: str, since: Tree | None = None, revision: str | None = None) -> Tree:
+        """The directory as it is now; `since` itself when nothing changed.
+
+        Raises TransientError when it is not there or does not hold still, ConfigError when a revision is asked for.
+        """
+        if revision is not None:
+            raise ConfigError(f"{self._root}: a live directory has no revisions; leave {revision!r} out")
+        files, now = self._hold_still()
+        if files is not self._files:
+            retained = {entry.oid for listing in (files, self._files or {}) for entry in listing.values()}
+            self._keep.retain(retained)
+            self._files = files
+            self._revision = Revision(id=name(files), subject=f"files in {self._root}", at=now)
+        if self._revision is None:
+            raise AssertionError("a listing has its revision")
+        if since is not None and since.revision.id == self._revision.id and since.folder == folder:
+            return since
+        return Tree(revision=self._revision, folder=folder, files=files)
+
+    def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """Contents of the last look, and of the one before it."""
+        return self._keep.read(oids)
+
+    def abort(self) -> None:
+        """Nothing here waits for anybody."""
+
+    def close(self) -> None:
+        """Forget the contents."""
+        self._keep.close()
+
+    def _hold_still(self) -> tuple[Mapping[str, Entry], float]:
+        """The listing that two passes in a row agree on (an earlier look's last pass counts), and the time of it."""
+        known = self._files
+        before = known
+        for attempt in range(_TRIES):
+            now = self._clock()
+            found = self._walk()
+            files = found.files
+            if files == before and not found.torn:
+                self.problems = tuple(self._unreadable(found.unreadable))
+                return (known if known is not None and files == known else files), now
+            moving = found.torn or _differing(before, files)
+            before = None if found.torn else files
+            if attempt:
+                time.sleep(_PAUSE * attempt)
+        raise TransientError(
+            f"{self._root}: does not hold still ({', '.join(moving[:3])} kept changing); "
+            "it is read again after the next change, or move what is written all the time out of it"
+        )
+
+    def _walk(self) -> _Pass:
+        found = _Pass()
+        try:
+            top = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as fault:
+            raise TransientError(
+                f"{self._root}: cannot read the directory: {fault.strerror}; check `directory`, or mount it"
+            ) from fault
+        try:
+            self._walk_folder(top, "", found)
+        finally:
+            os.close(top)
+        self._cache = found.seen
+        found.seen = dict(sorted(found.seen.items()))
+        return found
+
+    def _walk_folder(self, folder: int, prefix: str, found: _Pass) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = prefix + entry.name
+                if entry.name == ".git":
+                    continue
+                try:
+                    self._visit(folder, entry, path, found)
+                except (FileNotFoundError, NotADirectoryError):
+                    found.torn.append(path)
+                except OSError as fault:
+                    found.unreadable[path] = fault.strerror or str(fault)
+
+    def _visit(self, folder: int, entry: os.DirEntry[str], path: str, found: _Pass) -> None:
+        facts = entry.stat(follow_symlinks=False)
+        if stat.S_ISDIR(facts.st_mode):
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            inner = os.open(entry.name, flags, dir_fd=folder)
+            try:
+                self._walk_folder(inner, f"{path}/", found)
+            finally:
+                os.close(inner)
+        elif stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode):
+            seen = self._cache.get(path)
+            if seen is None or not seen.is_sure or seen.signature != _signature(facts):
+                seen = self._take(folder, entry.name, facts)
+            if seen is None:
+                found.torn.append(path)
+            else:
+                found.seen[path] = seen
+
+    def _take(self, folder: int, file: str, facts: os.stat_result) -> _Seen | None:
+        """Read one file or link; None when it changed meanwhile."""
+        started = int(self._clock() * 1e9)
+        if stat.S_ISLNK(facts.st_mode):
+            target = os.fsencode(os.readlink(file, dir_fd=folder))
+            oid, mode, after = self._keep.add(len(target), lambda _: target), Mode.LINK, facts
+        else:
+            opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                oid = self._keep.add(facts.st_size, partial(os.read, opened))
+                after = os.fstat(opened)
+            finally:
+                os.close(opened)
+            mode = Mode.EXECUTABLE if facts.st_mode & stat.S_IXUSR else Mode.FILE
+        if oid is None or _signature(after) != _signature(facts):
+            return None
+        return _Seen(signature=_signature(facts), entry=Entry(mode, oid), is_sure=_is_old(facts, started))
+
+    def _unreadable(self, faults: Mapping[str, str]) -> Iterable[Problem]:
+        for path, fault in sorted(faults.items()):
+            yield Problem(
+                file=f"{self._root}/{path}",
+                severity=Severity.WARNING,
+                message=f"left out: {fault}",
+                remedy="let paiwatch's user read it, or move it out of the directory",
+            )
+
+
+def name(files: Mapping[str, Entry]) -> str:
+    """40 hex digits that name a listing: equal paths, modes and contents give equal names."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    for path, entry in sorted(files.items()):
+        digest.update(os.fsencode(f"{entry.mode} {entry.oid}\t{path}\0"))
+    return digest.hexdigest()
+
+
+def _signature(facts: os.stat_result) -> Signature:
+    return (facts.st_dev, facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+def _is_old(facts: os.stat_result, now: int) -> bool:
+    """Whether a later change must show in the time stamps."""
+    newest = max(facts.st_mtime_ns, facts.st_ctime_ns)
+    return now - newest > (_COARSE if facts.st_ctime_ns % 1_000_000_000 == 0 else _FINE)
+
+
+def _differing(before: Mapping[str, Entry] | None, after: Mapping[str, Entry]) -> list[str]:
+    if before is None:
+        return sorted(after)
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))

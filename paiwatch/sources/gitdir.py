@@ -1,0 +1,78 @@
+"""A repository on this machine, read without starting git: where its parts lie and where a branch points.
+
+Only refs are read here, never objects, configuration or hooks; those of somebody else's repository are not ours to run.
+"""
+
+import re
+from pathlib import Path
+
+_OID = re.compile(r"[0-9a-f]{40}")
+_SYMREF_DEPTH = 5  # as git's own limit
+
+
+def find(path: Path) -> Path | None:
+    """The folder that holds objects and refs: of a bare repository, a work tree or a linked work tree; None if there is none."""
+    for candidate in (path / ".git", path):
+        gitdir = _follow_file(candidate) if candidate.is_file() else candidate
+        if gitdir is None or not (gitdir / "HEAD").is_file():
+            continue
+        common = _read_line(gitdir / "commondir")
+        folder = (gitdir / common).resolve() if common else gitdir.resolve()
+        if (folder / "objects").is_dir():
+            return folder
+    return None
+
+
+def has_plain_refs(gitdir: Path) -> bool:
+    """False for the reftable format, which only git itself can read."""
+    return not (gitdir / "reftable").is_dir()
+
+
+def read_ref(gitdir: Path, ref: str) -> str | None:
+    """The commit a ref points to, through symbolic refs; None when it does not exist."""
+    for _ in range(_SYMREF_DEPTH):
+        text = _read_line(gitdir / ref)
+        if text is None:
+            return _packed(gitdir).get(ref)
+        if not text.startswith("ref:"):
+            return text if _OID.fullmatch(text) else None
+        ref = text.removeprefix("ref:").strip()
+        if ".." in ref or ref.startswith("/"):
+            return None
+    return None
+
+
+def branches(gitdir: Path) -> tuple[str, ...]:
+    """The names of all branches, sorted."""
+    heads = gitdir / "refs" / "heads"
+    loose = {
+        path.relative_to(heads).as_posix()
+        for path in heads.rglob("*")
+        if path.is_file() and path.suffix != ".lock"
+    }
+    packed = {ref.removeprefix("refs/heads/") for ref in _packed(gitdir) if ref.startswith("refs/heads/")}
+    return tuple(sorted(loose | packed))
+
+
+def _follow_file(file: Path) -> Path | None:
+    """Where a `.git` file (linked work tree, submodule) points."""
+    text = _read_line(file)
+    if text is None or not text.startswith("gitdir:"):
+        return None
+    return file.parent / text.removeprefix("gitdir:").strip()
+
+
+def _packed(gitdir: Path) -> dict[str, str]:
+    try:
+        lines = (gitdir / "packed-refs").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split(" ", 1) for line in lines if line and line[0] not in "#^")
+    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and _OID.fullmatch(pair[0])}
+
+
+def _read_line(file: Path) -> str | None:
+    try:
+        return file.read_text(errors="surrogateescape").strip()
+    except OSError:
+        return None

@@ -1,0 +1,97 @@
+"""Keep: the bytes of a live directory as they were when it was read, by git blob id. What changes later is not seen.
+
+One unlinked file: nothing to clean up, however the process ends.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+
+from paiwatch.errors import TransientError
+
+_CHUNK = 1 << 20
+_SLACK = 64 << 20  # bytes of forgotten content that are not worth a rewrite
+
+
+class Keep:
+    """Content by id, on disk under `home`. Used by one thread."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._file = _unnamed(home)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._end = 0
+
+    def add(self, size: int, read: Callable[[int], bytes]) -> str | None:
+        """Keep `size` bytes from `read(most)`; gives their blob id, or None when there were fewer."""
+        digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        at = self._end
+        while at - self._end < size:
+            chunk = read(min(_CHUNK, size - (at - self._end)))
+            if not chunk:
+                return None
+            digest.update(chunk)
+            self._write(chunk, at)
+            at += len(chunk)
+        oid = digest.hexdigest()
+        if oid not in self._places:
+            self._places[oid] = (self._end, size)
+            self._end = at
+        return oid
+
+    def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """Contents by id. Raises TransientError for one that is not kept."""
+        return {oid: self._read(oid) for oid in oids}
+
+    def retain(self, oids: Collection[str]) -> None:
+        """Forget all others, once that frees enough to be worth the copying."""
+        wanted = {oid: self._places[oid] for oid in oids if oid in self._places}
+        useful = sum(size for _, size in wanted.values())
+        if self._end - useful <= max(_SLACK, useful):
+            return
+        old, self._file, self._places, self._end = self._file, _unnamed(self._home), {}, 0
+        for place in wanted.values():
+            self._copy(old, place)
+        os.close(old)
+
+    def close(self) -> None:
+        """Give the space back."""
+        os.close(self._file)
+
+    def _read(self, oid: str) -> bytes:
+        if oid not in self._places:
+            raise TransientError(
+                f"content {oid} of a live directory is no longer kept; the next look reads it again"
+            )
+        start, size = self._places[oid]
+        parts = []
+        while size and (part := os.pread(self._file, min(_CHUNK, size), start)):
+            parts.append(part)
+            start, size = start + len(part), size - len(part)
+        return b"".join(parts)
+
+    def _write(self, chunk: bytes, at: int) -> None:
+        try:
+            while chunk:
+                written = os.pwrite(self._file, chunk, at)
+                chunk, at = chunk[written:], at + written
+        except OSError as fault:
+            raise TransientError(
+                f"{self._home}: cannot keep a live directory's content: {fault.strerror}; free space there"
+            ) from fault
+
+    def _copy(self, source: int, place: tuple[int, int]) -> None:
+        start, size = place
+        offsets = iter(range(start, start + size, _CHUNK))
+        end = start + size
+        self.add(size, lambda most: os.pread(source, min(most, end - (here := next(offsets))), here))
+
+
+def _unnamed(home: Path) -> int:
+    """A private file that has no name."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=home)
+    Path(name).unlink()
+    return descriptor

@@ -1,0 +1,75 @@
+"""What git prints, as values: listings, differences, blobs, refs. Pure; NUL-separated bytes in, so that any name survives."""
+
+from collections.abc import Mapping
+
+from paiwatch.snapshot import Entry, Mode, Revision
+
+#: Paths are str; bytes that are no UTF-8 come through as lone surrogates, as everywhere in Python (os.fsencode gives them back).
+_KINDS = {"120000": Mode.LINK, "160000": Mode.SUBMODULE, "100755": Mode.EXECUTABLE, "100644": Mode.FILE}
+
+
+def parse_listing(output: bytes) -> dict[str, Entry]:
+    """`git ls-tree -r -z`: every file by path, in path order."""
+    found = {}
+    for record in _records(output):
+        facts, _, path = record.partition("\t")
+        mode, _, oid = facts.split(" ")
+        found[path] = Entry(parse_mode(mode), oid)
+    return dict(sorted(found.items()))
+
+
+def apply_difference(files: Mapping[str, Entry], output: bytes) -> dict[str, Entry]:
+    """`git diff-tree -r -z --raw --no-renames` applied to an older listing; in path order, as if listed anew."""
+    result = dict(files)
+    records = iter(_records(output))
+    for facts in records:
+        path = next(records)
+        _, mode, _, oid, status = facts.split(" ")
+        if status == "D":
+            result.pop(path, None)
+        else:
+            result[path] = Entry(parse_mode(mode), oid)
+    return dict(sorted(result.items()))
+
+
+def parse_blobs(output: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """`git cat-file --batch`: contents by id, and the ids that were missing."""
+    contents: dict[str, bytes] = {}
+    missing = []
+    at = 0
+    while at < len(output):
+        end = output.index(b"\n", at)
+        header = output[at:end].decode().split(" ")
+        at = end + 1
+        if len(header) != 3:
+            missing.append(header[0])
+            continue
+        size = int(header[2])
+        contents[header[0]] = output[at : at + size]
+        at += size + 1
+    return contents, tuple(missing)
+
+
+def parse_refs(output: bytes) -> dict[str, str]:
+    """`git ls-remote`: ids by full ref name."""
+    lines = (line.partition("\t") for line in output.decode("utf-8", "surrogateescape").splitlines())
+    return {ref: oid for oid, _, ref in lines}
+
+
+def parse_revision(commit: str, output: bytes) -> Revision:
+    """Author, seconds and subject, NUL-separated; without control characters, for they are shown on terminals."""
+    author, at, subject = output.decode(errors="replace").rstrip("\n").split("\0", 2)
+    return Revision(id=commit, author=_printable(author), subject=_printable(subject), at=float(at))
+
+
+def parse_mode(mode: str) -> Mode:
+    """Git's six octal digits; group-writable files of very old commits count as plain ones."""
+    return _KINDS.get(mode) or (Mode.EXECUTABLE if int(mode, 8) & 0o100 else Mode.FILE)
+
+
+def _records(output: bytes) -> list[str]:
+    return [record for record in output.decode("utf-8", "surrogateescape").split("\0") if record]
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,227 @@
+"""Sources: the config tree and the src tree as one snapshot, and the watchers and timers that nudge. Decides nothing."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from paiwatch.errors import TransientError
+from paiwatch.problem import Problem
+from paiwatch.snapshot import Snapshot, Tree
+from paiwatch.sources.nudge import Nudges
+from paiwatch.sources.vigil import Vigil
+
+if TYPE_CHECKING:
+    from paiwatch.settings import Source
+
+T = TypeVar("T")
+
+
+class Origin(Protocol):
+    """What a repository and a live directory have in common. Made, used and closed by one thread; `abort` by any."""
+
+    def look(self, *, folder: str, since: Tree | None = None, revision: str | None = None) -> Tree:
+        """The tree now, or at a revision."""
+
+    def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """Contents by id."""
+
+    def abort(self) -> None:
+        """Give up what waits for somebody else."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class Room:
+    """An origin and the one thread that owns it; the origin is made at the first use."""
+
+    def __init__(self, name: str, build: Callable[[], Origin]) -> None:
+        self.name = name
+        self._build = build
+        self._origin: Origin | None = None
+        self._is_closing = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"source-{name}")
+
+    async def look(self, *, folder: str, since: Tree | None, revision: str | None) -> Tree:
+        """See Origin.look."""
+        return await self._apart(lambda origin: origin.look(folder=folder, since=since, revision=revision))
+
+    def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """Blocks until the contents are there; from any thread but the room's own."""
+        wanted = tuple(oids)
+        return self._thread.submit(lambda: self._open().read(wanted)).result()
+
+    async def read_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """The same, for the event loop."""
+        wanted = tuple(oids)
+        return await self._apart(lambda origin: origin.read(wanted))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Faults of the last look that held nothing up: files that could not be read."""
+        return getattr(self._origin, "problems", ())
+
+    async def close(self) -> None:
+        """Abort what runs, close the origin in its own thread, end the thread."""
+        self._is_closing = True
+        if self._origin is not None:
+            self._origin.abort()
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._origin.close)
+            self._origin = None
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _open(self) -> Origin:
+        if self._is_closing:
+            raise TransientError(f"{self.name}: closed while it was asked")
+        if self._origin is None:
+            self._origin = self._build()
+        return self._origin
+
+    async def _apart(self, work: Callable[[Origin], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
+
+
+class Sources:
+    """Both sources. Two that name one repository and branch (or one directory) share a room and give the same revision.
+
+    Mirrors lie in `state`/sources, private and held exclusively. A command that may write no state gives a folder of its
+    own as `state` and the real one as `lender`, whose mirrors it reads to save fetching.
+    """
+
+    def __init__(
+        self, config: "Source", src: "Source", state: Path, nudges: Nudges, *, lender: Path | None = None
+    ) -> None:
+        is_one = _identity(config) == _identity(src)
+        self._folders = (_folder(config), _folder(src))
+        self._config = _room("config and src" if is_one else "config", config, state, lender)
+        self._src = self._config if is_one else _room("src", src, state, lender)
+        self._vigils = [Vigil(self._config.name, config, nudges)]
+        if not is_one:
+            self._vigils.append(Vigil("src", src, nudges))
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def look(
+        self, previous: Snapshot | None = None, *, config_rev: str | None = None, src_rev: str | None = None
+    ) -> Snapshot:
+        """The world now, or at these revisions; trees of `previous` that did not change are the very same objects.
+
+        Raises TransientError or StalledError when a source cannot be read, ConfigError for a revision that is none.
+        """
+        since = (previous.config, previous.src) if previous else (None, None)
+        if self._config is self._src and config_rev == src_rev:
+            config = await self._config.look(folder=self._folders[0], since=since[0], revision=config_rev)
+            return Snapshot(config=config, src=_beside(config, self._folders[1], since[1]))
+        answers = await asyncio.gather(
+            self._config.look(folder=self._folders[0], since=since[0], revision=config_rev),
+            self._src.look(folder=self._folders[1], since=since[1], revision=src_rev),
+            return_exceptions=True,
+        )
+        config, src = (_unless_failed(answer) for answer in answers)
+        return Snapshot(config=config, src=src)
+
+    def read_config(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """Contents of config files by id; blocks, for threads."""
+        return self._config.read(oids)
+
+    def read_src(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """Contents of src files by id; blocks, for threads."""
+        return self._src.read(oids)
+
+    async def read_config_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """Contents of config files by id."""
+        return await self._config.read_async(oids)
+
+    async def read_src_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """Contents of src files by id."""
+        return await self._src.read_async(oids)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Files that the last look had to leave out."""
+        rooms = {id(room): room for room in (self._config, self._src)}
+        return tuple(problem for room in rooms.values() for problem in room.problems)
+
+    def start(self) -> None:
+        """Begin to watch and to poll, in tasks of the running loop that only nudge."""
+        self._tasks = {
+            asyncio.create_task(vigil.keep(), name=f"vigil-{vigil.name}") for vigil in self._vigils
+        }
+
+    async def stop(self) -> None:
+        """End watchers, git calls that still run, and threads."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = set()
+        for room in {id(room): room for room in (self._config, self._src)}.values():
+            await room.close()
+
+
+def mirror_home(state: Path, source: "Source") -> Path:
+    """Where a repository's mirror lies: a readable name, different for every repository and branch."""
+    digest = hashlib.sha256(f"{source.repo}\0{source.branch}".encode()).hexdigest()[:12]
+    name = PurePosixPath(source.repo.rstrip("/")).name.removesuffix(".git")
+    plain = "".join(letter for letter in name if letter.isalnum() or letter in "-_")
+    return state / "sources" / f"{plain[-40:]}-{digest}"
+
+
+def _room(name: str, source: "Source", state: Path, lender: Path | None) -> Room:
+    return Room(
+        name.replace(" ", "-"),
+        lambda: _live(source, state) if source.directory else _repository(source, state, lender),
+    )
+
+
+def _live(source: "Source", state: Path) -> Origin:
+    from paiwatch.sources.directory import LiveDirectory  # noqa: PLC0415 (only who needs it pays for it)
+    from paiwatch.sources.keep import Keep  # noqa: PLC0415
+
+    if source.directory is None:
+        raise AssertionError("a live source has a directory")
+    return LiveDirectory(source.directory, keep=Keep(state / "sources"))
+
+
+def _repository(source: "Source", state: Path, lender: Path | None) -> Origin:
+    from paiwatch.sources.access import Access  # noqa: PLC0415
+    from paiwatch.sources.repository import Repository  # noqa: PLC0415 (40 ms that a live directory does not need)
+
+    lent = mirror_home(lender, source) / "git" / "objects" if lender else None
+    access = Access(
+        repo=source.repo,
+        timeout=source.timeout,
+        token_file=source.token_file,
+        username=source.username,
+        key_file=source.key_file,
+        known_hosts=source.known_hosts,
+    )
+    return Repository(
+        home=mirror_home(state, source),
+        branch=source.branch,
+        access=access,
+        lender=lent if lent is not None and lent.is_dir() else None,
+    )
+
+
+def _identity(source: "Source") -> tuple[str, ...]:
+    return ("directory", str(source.directory)) if source.directory else ("repo", source.repo, source.branch)
+
+
+def _folder(source: "Source") -> str:
+    return str(PurePosixPath(source.folder))
+
+
+def _beside(tree: Tree, folder: str, since: Tree | None) -> Tree:
+    """The same files with another folder in view."""
+    if since is not None and since.revision.id == tree.revision.id and since.folder == folder:
+        return since
+    return replace(tree, folder=folder)
+
+
+def _unless_failed(answer: Tree | BaseException) -> Tree:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

@@ -1,0 +1,125 @@
+"""Vigil: for one source, the watcher and the timer that say "look again". It reads nothing and decides nothing."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from paiwatch.errors import TransientError
+from paiwatch.sources import gitdir
+from paiwatch.sources.nudge import Nudges
+
+if TYPE_CHECKING:
+    from paiwatch.settings import Source
+    from paiwatch.sources.filesystem import Place, Watch
+
+T = TypeVar("T")
+_CHECK = 10.0  # seconds between two looks at the watch itself: a replaced root makes it blind
+
+
+class Vigil:
+    """Nudges at every poll, and at once when watched files or refs move. `keep` runs until it is cancelled."""
+
+    def __init__(self, name: str, source: "Source", nudges: Nudges) -> None:
+        self.name = name
+        self._source = source
+        self._nudges = nudges
+        self._watch: Watch | None = None
+        self._watched: Path | None = None
+        self._complaint = ""
+        self._suspect = asyncio.Event()
+
+    async def keep(self) -> None:
+        """Keep watching and polling; gives its thread back when cancelled."""
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, thread_name_prefix=f"watch-{self.name}")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._poll())
+                if self._is_watchable:
+                    tasks.create_task(self._keep_watch(loop, thread))
+        finally:
+            if self._watch is not None:
+                thread.submit(self._watch.stop)
+            thread.shutdown(wait=True)
+
+    @property
+    def _is_watchable(self) -> bool:
+        return self._source.directory is not None or self._source.repo.startswith("/")
+
+    async def _poll(self) -> None:
+        """The look that comes whatever the events say; more often while nothing watches."""
+        source = self._source
+        while True:
+            slow = source.look if source.directory else source.poll
+            blind = self._is_watchable and self._watch is None
+            await asyncio.sleep(min(slow, source.poll) if blind else slow)
+            self._nudges.nudge(f"{self.name}: poll")
+
+    async def _keep_watch(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> None:
+        while True:
+            if not await loop.run_in_executor(thread, self._is_sound):
+                await loop.run_in_executor(thread, self._renew, loop)
+            try:
+                async with asyncio.timeout(_CHECK):
+                    await self._suspect.wait()
+            except TimeoutError:
+                continue
+            self._suspect.clear()
+
+    def _is_sound(self) -> bool:
+        return self._watch is not None and self._watch.is_sound() and self._stays_put()
+
+    def _stays_put(self) -> bool:
+        """Whether the name still leads to the folder that is watched."""
+        return self._watched == self._target()
+
+    def _renew(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch anew, and ask for a look: what happened in between was not seen."""
+        from paiwatch.sources.filesystem import Watch  # noqa: PLC0415 (remote repositories need no watchdog)
+
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+        self._watched = self._target()
+        try:
+            watch = Watch(self._places(loop), lost=self._tell("file events were lost"))
+            watch.start()
+        except TransientError as fault:
+            self._complain(str(fault))
+            return
+        self._watch = watch
+        self._complaint = ""
+        self._nudges.nudge(f"{self.name}: watch began")
+
+    def _target(self) -> Path | None:
+        if self._source.directory is not None:
+            return self._source.directory.resolve()
+        return gitdir.find(Path(self._source.repo))
+
+    def _places(self, loop: asyncio.AbstractEventLoop) -> "tuple[Place, ...]":
+        from paiwatch.sources import filesystem  # noqa: PLC0415 (as above)
+
+        def suspect() -> None:
+            self._tell("directory replaced")()
+            loop.call_soon_threadsafe(self._suspect.set)
+
+        if self._source.directory is not None:
+            tell = self._tell("files changed", settle=self._source.settle)
+            return filesystem.directory_places(self._source.directory, tell=tell, replaced=suspect)
+        if self._watched is None:
+            raise TransientError(f"{self._source.repo}: no repository to watch")
+        return filesystem.ref_places(self._watched, tell=self._tell("branch moved"))
+
+    def _tell(self, what: str, *, settle: float = 0.0) -> Callable[[], None]:
+        why = f"{self.name}: {what}"
+        return lambda: self._nudges.nudge(why, settle=settle)
+
+    def _complain(self, fault: str) -> None:
+        """Once for each fault: it comes back every few seconds."""
+        if fault != self._complaint:
+            structlog.get_logger().warning("watch.failed", source=self.name, error=fault, instead="polling")
+        self._complaint = fault
