@@ -1,11 +1,14 @@
 """Release: one service as it would run, and what its templates read. Values only. PURE."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from paiwatch.catalog.service import Service
+from paiwatch.model.reads import Read
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Mode, Snapshot
+
+__all__ = ["Desired", "OnDemand", "Read", "Release", "ReleaseFile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +19,26 @@ class ReleaseFile:
     oid: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What one template saw at one place of the object model.
+@dataclass(frozen=True, slots=True)
+class OnDemand(Mapping[str, bytes]):
+    """Stands in for `Release.rendered`: it knows which files are rendered, and has none of their bytes.
 
-    `path` is the key path from cluster_cfg, e.g. ("grafana", "port"); `how` is value | missing | keys | length | subtree.
-    `seen` is a digest of what was seen; `shown` is the value as people may see it: short scalars only, masked if secret.
+    Asking for bytes raises LookupError, so that nobody can take an absent file for an empty one.
     """
 
-    template: str
-    path: tuple[str | int, ...]
-    how: str
-    seen: str
-    shown: str = ""
+    paths: frozenset[str]
+
+    def __getitem__(self, path: str) -> bytes:
+        raise LookupError(f"the bytes of {path} are not kept: ask the survey to render this service")
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.paths
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.paths))
+
+    def __len__(self) -> int:
+        return len(self.paths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +46,8 @@ class Release:
     """Immutable; named by `digest`, which covers every file's path, mode and bytes.
 
     `rendered` holds the bytes of rendered files only (keyed like `files`, relative to deploy/); all others are
-    read from the snapshot by oid. `reads` is sorted and free of duplicates.
+    read from the snapshot by oid. The releases of a Desired have their names but not their bytes (`OnDemand`), as ten
+    thousand of them would not fit in memory; `Survey.render` makes them again. `reads` is sorted and free of duplicates.
     """
 
     service: str
@@ -50,8 +61,9 @@ class Release:
 class Desired:
     """What one snapshot asks for: every service's release, or the problems that keep it from having one.
 
-    `services` has all that parsed; `releases` those that also rendered. A name in `invalid` exists in the tree but
-    cannot run (its problems say why): its last applied release stays. `secrets` are values that no text may show.
+    `services` has all that parsed; `releases` those of them that rendered and are not invalid. A name in `invalid` exists
+    in the tree but cannot run (its problems say why): its last applied release stays. A tree-wide problem (an
+    error whose service is empty) makes every service invalid. `secrets` are values that no text may show.
     """
 
     snapshot: Snapshot

@@ -1,0 +1,170 @@
+"""Reads: what a template saw of cluster_cfg, and whether it would see the same again. PURE.
+
+Everything rests on `Sight.see`: it is used when a read is recorded and when it is checked again, so the two cannot disagree.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+#: Keys and list indexes from cluster_cfg downwards; () is cluster_cfg itself.
+KeyPath = tuple[str | int, ...]
+
+MASK = "•••"
+_SHOWN_LIMIT = 80
+
+
+class How(StrEnum):
+    """What was asked of a place. For each the least that can change the answer is what is compared."""
+
+    VALUE = "value"  # a scalar, with its type
+    KIND = "kind"  # only whether it is a mapping or a list
+    PRESENT = "present"  # that the key exists
+    MISSING = "missing"  # that it does not
+    KEYS = "keys"  # the keys, in order
+    LENGTH = "length"
+    SUBTREE = "subtree"  # everything below, order included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What one template saw at one place of the object model.
+
+    `path` is the key path from cluster_cfg, e.g. ("grafana", "port"); `how` is one of `How`.
+    `seen` is a digest of what was seen, equal in every process; `shown` is the value as people may see it: short
+    scalars only, masked if secret.
+    """
+
+    template: str
+    path: KeyPath
+    how: str
+    seen: str
+    shown: str = ""
+
+
+def find(cluster_cfg: Any, path: KeyPath) -> tuple[bool, Any]:
+    """Whether something lies at this path, and what. Strings are leaves: nothing lies below them."""
+    value: Any = cluster_cfg
+    for key in path:
+        if not is_container(value):
+            return False, None
+        try:
+            value = value[key]
+        except (LookupError, TypeError):
+            return False, None
+    return True, value
+
+
+def is_container(value: Any) -> bool:
+    """True for what keys lead into."""
+    return isinstance(value, dict | list)
+
+
+def fingerprint(value: Any) -> str:
+    """Digest of a plain value: type-exact (1, True, 1.0 and "1" differ) and order-exact, as `repr` is for plain data."""
+    return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def kind_of(value: Any) -> str:
+    """`mapping`, `list`, or the type's name of a leaf."""
+    if isinstance(value, dict):
+        return "mapping"
+    return "list" if isinstance(value, list) else type(value).__name__
+
+
+class Sight:
+    """One cluster_cfg, looked at many times: remembers each answer, so that services sharing a key share the work.
+
+    `secret` matches names of keys whose values are masked in `Read.shown`.
+    """
+
+    def __init__(self, cluster_cfg: Mapping[Any, Any], *, secret: re.Pattern[str] | None = None) -> None:
+        self.cluster_cfg = cluster_cfg
+        self._secret = secret
+        self._seen: dict[tuple[KeyPath, str], str] = {}
+        self._reads: dict[tuple[str, KeyPath, str], Read] = {}
+
+    def see(self, path: KeyPath, how: str) -> str:
+        """Digest of what this question meets here; empty where nothing lies."""
+        asked = (path, how)
+        seen = self._seen.get(asked)
+        if seen is None:
+            seen = self._seen[asked] = _answer(self.cluster_cfg, path, how)
+        return seen
+
+    def read(self, template: str, path: KeyPath, how: str) -> Read:
+        """The Read of this question as it is answered here."""
+        asked = (template, path, how)
+        if asked not in self._reads:
+            self._reads[asked] = Read(
+                template=template, path=path, how=how, seen=self.see(path, how), shown=self._shown(path, how)
+            )
+        return self._reads[asked]
+
+    def same(self, reads: Iterable[Read]) -> bool:
+        """True when every read would see what it saw."""
+        return all(self.see(read.path, read.how) == read.seen for read in reads)
+
+    def moved_to(self, cluster_cfg: Mapping[Any, Any], changed: frozenset[Any]) -> "Sight":
+        """Sight of a newer cluster_cfg whose top-level sections other than `changed` are equal: keeps their answers."""
+        newer = Sight(cluster_cfg, secret=self._secret)
+        newer._seen = {asked: seen for asked, seen in self._seen.items() if _survives(asked[0], changed)}
+        newer._reads = {asked: read for asked, read in self._reads.items() if _survives(asked[1], changed)}
+        return newer
+
+    def _shown(self, path: KeyPath, how: str) -> str:
+        found, value = find(self.cluster_cfg, path)
+        if how != How.VALUE or not found:
+            return ""
+        if is_secret(path, self._secret):
+            return MASK
+        text = str(value)
+        return text if len(text) <= _SHOWN_LIMIT else ""
+
+
+def still_seen(reads: Iterable[Read], cluster_cfg: Mapping[Any, Any]) -> bool:
+    """Would the same reads of this cluster_cfg see the same? Then rendering again would give the same bytes."""
+    return Sight(cluster_cfg).same(reads)
+
+
+def is_secret(path: KeyPath, pattern: re.Pattern[str] | None) -> bool:
+    """True when a key on the way matches: everything below `password` is secret."""
+    return pattern is not None and any(pattern.search(str(key)) for key in path)
+
+
+def secret_values(value: Any, pattern: re.Pattern[str]) -> frozenset[str]:
+    """String forms of the scalars that lie under a key matching `pattern`; those under six characters are no use."""
+    return frozenset(text for text in _secret_texts(value, pattern, below=False) if len(text) >= 6)
+
+
+def _secret_texts(value: Any, pattern: re.Pattern[str], *, below: bool) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _secret_texts(inner, pattern, below=below or pattern.search(str(key)) is not None)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secret_texts(inner, pattern, below=below)
+    elif below and value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def _survives(path: KeyPath, changed: frozenset[Any]) -> bool:
+    return bool(path) and path[0] not in changed
+
+
+def _answer(cluster_cfg: Any, path: KeyPath, how: str) -> str:
+    found, value = find(cluster_cfg, path)
+    if not found:
+        return ""
+    if how in {How.VALUE, How.SUBTREE}:
+        return fingerprint(value)
+    if how == How.KIND:
+        return kind_of(value)
+    if how == How.KEYS:
+        return fingerprint(list(value)) if isinstance(value, dict) else kind_of(value)
+    if how == How.LENGTH:
+        return f"{kind_of(value)} {len(value)}" if isinstance(value, dict | list) else kind_of(value)
+    return "present"

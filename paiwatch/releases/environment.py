@@ -1,0 +1,199 @@
+"""The Jinja2 environment that templates meet: sandboxed, deterministic, aware of tracked stand-ins. PURE.
+
+A filter, test or function gets plain objects, and what it gets counts as wholly read; attributes, keys, loops and
+conditions stay tracked. Nothing random is offered, and printing a method is an error: both would make bytes differ for nothing.
+"""
+
+import functools
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+from jinja2.runtime import Context, LoopContext, Macro
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
+
+from paiwatch.model.tracking import Tracked, TrackedView, whole
+from paiwatch.releases.undefined import COMPUTED, LenientUndefined, NamedUndefined
+
+#: Methods of a dict that a stand-in has itself; Python 2's names are kept alive for templates written for paictl.
+_METHODS = {
+    "get": "get",
+    "keys": "keys",
+    "values": "values",
+    "items": "items",
+    "iterkeys": "keys",
+    "itervalues": "values",
+    "iteritems": "items",
+}
+_PYTHON_2 = frozenset({"iterkeys", "itervalues", "iteritems"})
+
+#: Filters that keep a stand-in a stand-in, because they look at nothing but its presence, size or items.
+_OWN_FILTERS = frozenset({"default", "d", "length", "count", "list"})
+
+#: Tests whose answer depends on the kind of object only.
+_KIND_TESTS = frozenset(
+    {"defined", "undefined", "none", "boolean", "true", "false", "integer", "float", "number", "string"}
+    | {"mapping", "iterable", "sequence", "callable"}
+)
+_METHOD_TYPES = (types.BuiltinMethodType, types.MethodType, types.FunctionType, types.MethodWrapperType)
+
+#: Longest text that a repetition may make, and most digits of a power.
+SIZE_LIMIT = 16 * 1024**2
+_DIGIT_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One template file: its git blob id, and what it says."""
+
+    oid: str
+    content: str
+
+
+class DeployFolder(jinja2.BaseLoader):
+    """Gives `include` and `import` the files of the deploy folder being rendered, and nothing else."""
+
+    def __init__(self, compiled: Callable[[Text], jinja2.Template]) -> None:
+        self.texts: Mapping[str, Text] = {}
+        self._compiled = compiled
+
+    def load(
+        self,
+        environment: jinja2.Environment,  # noqa: ARG002 (the signature is Jinja2's)
+        name: str,
+        globals: Any = None,  # noqa: A002, ARG002 (the signature is Jinja2's)
+    ) -> jinja2.Template:
+        """The compiled template of this path. Raises TemplateNotFound."""
+        if name not in self.texts:
+            raise jinja2.TemplateNotFound(name)
+        return self._compiled(self.texts[name])
+
+
+class DeployEnvironment(ImmutableSandboxedEnvironment):
+    """paictl's dialect (no autoescape, no trimming, one final newline dropped) in a sandbox that knows stand-ins."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def __init__(self, *, strict: bool, loader: DeployFolder) -> None:
+        super().__init__(
+            undefined=NamedUndefined if strict else LenientUndefined,
+            loader=loader,
+            cache_size=0,
+            auto_reload=False,
+            finalize=_printable,
+        )
+        self._folder = loader
+        self.filters = {name: _on_plain(name, body, _OWN_FILTERS) for name, body in self.filters.items()}
+        tests: dict[str, Any] = dict(self.tests)
+        self.tests = {name: _on_kind(name, body) for name, body in tests.items()}
+        del self.filters["random"], self.globals["lipsum"]
+        self.binop_table["*"] = _times
+        self.binop_table["**"] = _power
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`obj.attribute`."""
+        if isinstance(obj, TrackedView):
+            return super().getattr(obj.whole(), attribute)
+        if not isinstance(obj, Tracked):
+            found = super().getattr(obj, attribute)
+            return _python_2(obj, attribute) if _is_missing_method(obj, attribute, found) else found
+        if hasattr(obj.unrecorded, attribute):
+            return self._method(obj, attribute)
+        try:
+            return obj[attribute]
+        except (TypeError, LookupError):
+            return self._absent(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """`obj[argument]`."""
+        if isinstance(obj, TrackedView):
+            return super().getitem(obj.whole(), whole(argument))
+        if not isinstance(obj, Tracked):
+            found = super().getitem(obj, whole(argument))
+            hidden = isinstance(found, jinja2.Undefined) and self._sayable(argument) is COMPUTED
+            return self.undefined(obj=obj, name=COMPUTED) if hidden else found
+        try:
+            return obj[argument]
+        except (TypeError, LookupError):
+            if isinstance(argument, str) and hasattr(obj.unrecorded, argument):
+                return self._method(obj, argument)
+            return self._absent(obj, self._sayable(argument))
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """`obj(args)`: template code gets arguments as they are, Python's functions get plain ones."""
+        if not isinstance(obj, Macro | LoopContext) and obj is not Namespace:
+            args = whole(args)
+            kwargs = whole(kwargs)
+        return super().call(context, obj, *args, **kwargs)
+
+    def _method(self, node: Tracked, name: str) -> Any:
+        own = _METHODS.get(name)
+        if own is not None and isinstance(node.unrecorded, dict):
+            return getattr(node, own)
+        return super().getattr(node.whole(), name)
+
+    def _absent(self, node: Tracked, name: Any) -> Any:
+        if name in _PYTHON_2 and isinstance(node.unrecorded, dict):
+            return getattr(node, _METHODS[name])
+        return self.undefined(obj=node, name=name)
+
+    def _sayable(self, key: Any) -> Any:
+        """A computed key may be a value of the configuration: it is named in a message only if the template spells it out."""
+        if isinstance(key, str) and not any(key in text.content for text in self._folder.texts.values()):
+            return COMPUTED
+        return key
+
+
+def _on_plain(name: str, body: Callable[..., Any], own: frozenset[str]) -> Callable[..., Any]:
+    if name in own:
+        return body
+
+    @functools.wraps(body)
+    def on_plain(*args: Any, **kwargs: Any) -> Any:
+        return body(*(whole(arg) for arg in args), **{key: whole(arg) for key, arg in kwargs.items()})
+
+    return on_plain
+
+
+def _on_kind(name: str, body: Callable[..., Any]) -> Callable[..., Any]:
+    if name not in _KIND_TESTS:
+        return _on_plain(name, body, frozenset())
+
+    @functools.wraps(body)
+    def on_kind(*args: Any) -> Any:
+        return body(*(arg.unrecorded if isinstance(arg, Tracked) else whole(arg) for arg in args))
+
+    return on_kind
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, _METHOD_TYPES):
+        raise jinja2.TemplateRuntimeError(
+            f"prints the method '{value.__name__}' instead of a value: call it, or write ['{value.__name__}'] for the key"
+        )
+    return value
+
+
+def _is_missing_method(obj: Any, name: str, found: Any) -> bool:
+    return name in _PYTHON_2 and isinstance(obj, dict) and isinstance(found, jinja2.Undefined)
+
+
+def _python_2(obj: dict[Any, Any], name: str) -> Any:
+    return getattr(obj, _METHODS[name])
+
+
+def _times(left: Any, right: Any) -> Any:
+    left, right = whole(left), whole(right)
+    for text, count in ((left, right), (right, left)):
+        if isinstance(count, int) and isinstance(text, str | list | tuple) and len(text) * count > SIZE_LIMIT:
+            raise OverflowError("a repetition makes more than 16 MiB")
+    return left * right
+
+
+def _power(left: Any, right: Any) -> Any:
+    if isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > _DIGIT_LIMIT:
+        raise OverflowError("a power has more than 100,000 bits")
+    return left**right

@@ -1,0 +1,102 @@
+"""Text and cluster_cfg to bytes, and what was read on the way. PURE.
+
+Newlines are paictl's for every model, so that a tree renders alike everywhere: line ends become a newline, and
+exactly one final newline of the template is dropped.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from paiwatch.model.tracking import EVERYTHING, Touch, settled, tracked
+from paiwatch.problem import Problem
+from paiwatch.releases.environment import SIZE_LIMIT, DeployEnvironment, DeployFolder, Text
+from paiwatch.releases.faults import FAULTS, TooLongError, fault
+
+#: Compiled templates kept, by estimated bytes: a small one takes about 12 KiB.
+_CACHE_LIMIT = 32 * 1024**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """One rendered file and all that it depends on besides the texts of its deploy folder."""
+
+    content: bytes
+    touched: frozenset[Touch]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What a template of one service is given: its deploy folder's texts by path, and the facts named `service`."""
+
+    service: str
+    deploy: str
+    texts: Mapping[str, Text]
+    facts: Mapping[str, Any]
+
+
+class Renderer:
+    """One environment and its compiled templates. For one thread; what it returns depends on its arguments only."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._folder = DeployFolder(self._compiled)
+        self._environment = DeployEnvironment(strict=strict, loader=self._folder)
+        self._templates: OrderedDict[str, jinja2.Template] = OrderedDict()
+        self._weights: dict[str, int] = {}
+        self._weight = 0
+
+    def render(self, name: str, sheet: Sheet, cluster_cfg: Mapping[Any, Any]) -> Rendered | Problem:
+        """Render the text `name` of this sheet. A fault is a Problem: an outcome, not an exception."""
+        self._folder.texts = sheet.texts
+        touched: set[Touch] = set()
+        try:
+            content = self._bytes(name, sheet, tracked(cluster_cfg, touched))
+        except FAULTS as error:
+            return self._render_plainly(name, sheet, cluster_cfg, error)
+        return Rendered(content=content, touched=settled(touched))
+
+    def _render_plainly(
+        self, name: str, sheet: Sheet, cluster_cfg: Mapping[Any, Any], tracked_error: Exception
+    ) -> Rendered | Problem:
+        """Where stand-ins fail, the plain object decides; the stand-ins' own words are kept where they know the key path."""
+        try:
+            content = self._bytes(name, sheet, cluster_cfg)
+        except FAULTS as error:
+            both_undefined = isinstance(error, jinja2.UndefinedError) and isinstance(
+                tracked_error, jinja2.UndefinedError
+            )
+            told = tracked_error if both_undefined else error
+            return fault(told, deploy=sheet.deploy, name=name, texts=sheet.texts, service=sheet.service)
+        return Rendered(content=content, touched=EVERYTHING)
+
+    def _bytes(self, name: str, sheet: Sheet, cluster_cfg: Any) -> bytes:
+        template = self._compiled(sheet.texts[name])
+        context = template.new_context({"cluster_cfg": cluster_cfg, "service": sheet.facts})
+        parts: list[str] = []
+        size = 0
+        for part in template.root_render_func(context):
+            size += len(part)
+            if size > SIZE_LIMIT:
+                raise TooLongError("it makes more than 16 MiB")
+            parts.append(part)
+        return "".join(parts).encode()
+
+    def _compiled(self, text: Text) -> jinja2.Template:
+        if text.oid in self._templates:
+            self._templates.move_to_end(text.oid)
+            return self._templates[text.oid]
+        code = self._environment.compile(text.content, name=text.oid, filename=text.oid)
+        template = jinja2.Template.from_code(self._environment, code, self._environment.globals)
+        self._keep(text, template)
+        return template
+
+    def _keep(self, text: Text, template: jinja2.Template) -> None:
+        self._templates[text.oid] = template
+        self._weights[text.oid] = 8192 + 12 * len(text.content)
+        self._weight += self._weights[text.oid]
+        while self._weight > _CACHE_LIMIT and len(self._templates) > 1:
+            oldest, _ = self._templates.popitem(last=False)
+            self._weight -= self._weights.pop(oldest)
