@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import click
 
 from paiwatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from paiwatch.settings import Settings
 
 P = ParamSpec("P")
 
@@ -49,6 +52,12 @@ class Call:
         raise ConfigError(
             f"no settings: there is neither ./config.yaml nor {SYSTEM_CONFIG}; name a file with -c or $PAIWATCH_CONFIG"
         )
+
+    def settings(self) -> "Settings":
+        """The settings, read and checked now. Raises ConfigError with every fault."""
+        from paiwatch import settings_file  # noqa: PLC0415 (heavy; `--help` and `--version` must not pay for it)
+
+        return settings_file.load(self.locate(), os.environ)
 
 
 config_option = click.option(

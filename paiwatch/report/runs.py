@@ -1,40 +1,31 @@
 """Past runs as rows and as their JSON documents."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from paiwatch.plan.plan import Reason
+from paiwatch.convergence.events import Outcome
+from paiwatch.record.rows import RunRow
 from paiwatch.report import plans, times
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One attempt at a step, as recorded. Times are epoch seconds; `ended` 0 and `outcome` "" while it runs."""
-
-    run: int
-    generation: int
-    service: str
-    operator: str
-    outcome: str
-    exit: int | None
-    started: float
-    ended: float
-    config: str  # revision ids
-    src: str
-    reasons: tuple[Reason, ...] = ()
+def as_seen(run: RunRow, *, is_alive: bool) -> RunRow:
+    """The run as its readers should see it: one without an end, when nobody works on the state, was cut off."""
+    if run.outcome is None and not is_alive:
+        return replace(run, outcome=Outcome.INTERRUPTED)
+    return run
 
 
-def run_document(run: Run) -> dict[str, Any]:
+def run_document(run: RunRow) -> dict[str, Any]:
     """One element of `history -o json`, and `last_run` of `status -o json` (docs/cli.md)."""
     return {
-        "run": run.run,
+        "run": run.id,
         "generation": run.generation,
         "service": run.service,
-        "operator": run.operator,
+        "operator": str(run.operator),
         "outcome": outcome(run),
         "exit": run.exit,
-        "started": times.iso(run.started),
+        "started": times.iso(run.began),
         "ended": times.iso_or_none(run.ended),
         "config": run.config,
         "src": run.src,
@@ -42,23 +33,23 @@ def run_document(run: Run) -> dict[str, Any]:
     }
 
 
-def outcome(run: Run) -> str:
+def outcome(run: RunRow) -> str:
     """The outcome's word; "running" for a run without one."""
-    return run.outcome or "running"
+    return str(run.outcome or "running")
 
 
-def run_rows(runs: Sequence[Run], *, now: float) -> list[tuple[str, ...]]:
+def run_rows(runs: Sequence[RunRow], *, now: float) -> list[tuple[str, ...]]:
     """Run, generation, service, operator, outcome, exit, when, how long, config, why."""
     return [
         (
-            str(run.run),
+            str(run.id),
             str(run.generation),
             run.service,
-            run.operator,
+            str(run.operator),
             outcome(run),
             "" if run.exit is None else str(run.exit),
-            times.ago(run.started, now),
-            times.rough((run.ended or now) - run.started),
+            times.ago(run.began, now),
+            times.rough((run.ended or now) - run.began),
             run.config[:8],
             "\n".join(reason.detail for reason in run.reasons),
         )

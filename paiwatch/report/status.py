@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.record.rows import RunRow
 from paiwatch.report import runs, times
-from paiwatch.report.runs import Run
+from paiwatch.snapshot import Revision
 
 #: A hold under this name holds every service (`paiwatch suspend` without one).
 EVERYTHING = "*"
@@ -58,19 +60,22 @@ class Daemon:
     pid: int
     since: float
     settled: bool
+    is_draining: bool = False
     faults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that status is made of. `last_runs` and `holds` are by service; `config` and `src` are revision ids."""
+    """Everything that status is made of. `last_runs` (as seen, see runs) and `holds` are by service; `generation` is the last
+    accepted one (0: none yet), `config` and `src` are its revisions.
+    """
 
     generation: int
-    config: str
-    src: str
+    config: Revision
+    src: Revision
     memory: Mapping[str, Applied]
     holds: Mapping[str, Hold]
-    last_runs: Mapping[str, Run]
+    last_runs: Mapping[str, RunRow]
     steps: Sequence[LiveStep] = ()
     kept: frozenset[str] = frozenset()
     invalid: frozenset[str] = frozenset()
@@ -85,7 +90,7 @@ class Line:
     state: State
     applied: Applied | None = None
     waiting_for: tuple[str, ...] = ()
-    last_run: Run | None = None
+    last_run: RunRow | None = None
     held: Hold | None = None
     step: LiveStep | None = None
 
@@ -95,8 +100,8 @@ class Status:
     """The whole, services by name. `settled`: nothing runs or is owed to anybody."""
 
     generation: int
-    config: str
-    src: str
+    config: Revision
+    src: Revision
     settled: bool
     services: tuple[Line, ...]
     daemon: Daemon | None = None
@@ -151,7 +156,7 @@ def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
         return State.INVALID
     if name in facts.kept:
         return State.KEPT
-    return _remembered(facts.memory.get(name), facts.last_runs.get(name), is_running=facts.daemon is not None)
+    return _remembered(facts.memory.get(name), facts.last_runs.get(name))
 
 
 def _applies(hold: Hold, memory: Applied | None) -> bool:
@@ -159,12 +164,12 @@ def _applies(hold: Hold, memory: Applied | None) -> bool:
     return hold.by is not HeldBy.QUARANTINED or memory is None or memory.touched == hold.digest
 
 
-def _remembered(memory: Applied | None, last: Run | None, *, is_running: bool) -> State:
-    """What the record alone tells. A run without an end and without a daemon was cut off."""
-    if last is not None and not last.outcome:
-        return State.RUNNING if is_running else State.INTERRUPTED
+def _remembered(memory: Applied | None, last: RunRow | None) -> State:
+    """What the record alone tells."""
+    if last is not None and last.outcome is None:
+        return State.RUNNING
     if memory is not None and memory.touched:
-        return State.INTERRUPTED if last is not None and last.outcome == "interrupted" else State.FAILED
+        return State.INTERRUPTED if last is not None and last.outcome is Outcome.INTERRUPTED else State.FAILED
     if memory is not None and memory.digest:
         return State.UP_TO_DATE
     return State.NEVER_STARTED
@@ -174,7 +179,7 @@ def status_document(status: Status) -> dict[str, Any]:
     """The shape of `status -o json` (docs/cli.md)."""
     return {
         "generation": status.generation,
-        "snapshot": {"config": status.config, "src": status.src},
+        "snapshot": {"config": status.config.id or None, "src": status.src.id or None},
         "settled": status.settled,
         "services": [_line_document(line) for line in status.services],
     }
@@ -222,7 +227,7 @@ def _last_text(line: Line, now: float) -> str:
     if line.last_run is None:
         return "-"
     run = line.last_run
-    return f"#{run.run} {run.operator} {runs.outcome(run)} {times.ago(run.ended or run.started, now)}"
+    return f"#{run.id} {run.operator} {runs.outcome(run)} {times.ago(run.ended or run.began, now)}"
 
 
 def _note(line: Line, now: float) -> str:

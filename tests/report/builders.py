@@ -1,8 +1,13 @@
-"""Plans for tests of what is shown, with only what a test cares about spelled out."""
+"""Plans and runs for tests of what is shown, with only what a test cares about spelled out."""
+
+from pathlib import Path
+from typing import Any
 
 from paiwatch.catalog.service import Operator, Retries
+from paiwatch.convergence.events import Outcome
 from paiwatch.plan.plan import Kind, Plan, Reason, Step, StepId
 from paiwatch.problem import Problem
+from paiwatch.record.rows import RunRow
 
 
 def a_step(
@@ -30,3 +35,27 @@ def a_step(
 
 def a_plan(*steps: Step, problems: tuple[Problem, ...] = (), kept: tuple[str, ...] = ()) -> Plan:
     return Plan(digest="p" * 64, config="c" * 40, src="5" * 40, steps=steps, problems=problems, kept=kept)
+
+
+def a_run(outcome: Outcome | None = Outcome.SUCCEEDED, **fields: Any) -> RunRow:
+    """Run 3, which refreshed web."""
+    defaults: dict[str, Any] = {
+        "id": 3,
+        "generation": 2,
+        "service": "web",
+        "operator": Operator.REFRESH,
+        "digest": "d" * 64,
+        "attempt": 1,
+        "began": 990.0,
+        "ended": 1000.0 if outcome else None,
+        "exit": 0,
+        "signal": None,
+        "seconds": 10.0,
+        "reaped": 0,
+        "message": "",
+        "config": "c" * 40,
+        "src": "5" * 40,
+        "reasons": (),
+        "log": Path("3.log"),
+    }
+    return RunRow(outcome=outcome, **(defaults | fields))

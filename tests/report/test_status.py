@@ -5,29 +5,17 @@ from typing import Any
 
 import pytest
 
+from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.record.rows import RunRow
 from paiwatch.report import status as report
-from paiwatch.report.runs import Run
 from paiwatch.report.status import Daemon, Facts, LiveStep, State
+from paiwatch.snapshot import Revision
+from tests.report.builders import a_run
 
 APPLIED = Applied(service="web", digest="d" * 64, version=1, config="c" * 40, src="5" * 40, at=1000.0)
 TOUCHED = replace(APPLIED, touched="e" * 64)
 DAEMON = Daemon(pid=7, since=900.0, settled=True)
-
-
-def a_run(outcome: str = "succeeded", **fields: Any) -> Run:
-    defaults: dict[str, Any] = {
-        "run": 3,
-        "generation": 2,
-        "service": "web",
-        "operator": "refresh",
-        "exit": 0,
-        "started": 990.0,
-        "ended": 1000.0 if outcome else 0.0,
-        "config": "c" * 40,
-        "src": "5" * 40,
-    }
-    return Run(outcome=outcome, **(defaults | fields))
 
 
 def a_step(state: str, **fields: Any) -> LiveStep:
@@ -39,9 +27,13 @@ def a_hold(by: HeldBy, service: str = "web", digest: str = "") -> Hold:
 
 
 def facts(
-    memory: Applied | None = None, run: Run | None = None, hold: Hold | None = None, **fields: Any
+    memory: Applied | None = None, run: RunRow | None = None, hold: Hold | None = None, **fields: Any
 ) -> Facts:
-    defaults: dict[str, Any] = {"generation": 2, "config": "c" * 40, "src": "5" * 40}
+    defaults: dict[str, Any] = {
+        "generation": 2,
+        "config": Revision(id="c" * 40),
+        "src": Revision(id="5" * 40),
+    }
     known: dict[str, Any] = {
         "memory": {"web": memory} if memory else {},
         "last_runs": {"web": run} if run else {},
@@ -54,16 +46,17 @@ def facts(
     ("known", "state"),
     [
         pytest.param(facts(APPLIED, a_run()), State.UP_TO_DATE, id="applied"),
-        pytest.param(facts(TOUCHED, a_run("failed")), State.FAILED, id="last-run-failed"),
-        pytest.param(facts(TOUCHED, a_run("timed-out")), State.FAILED, id="last-run-timed-out"),
-        pytest.param(facts(TOUCHED, a_run("interrupted")), State.INTERRUPTED, id="last-run-interrupted"),
-        pytest.param(facts(TOUCHED, a_run("")), State.INTERRUPTED, id="a-run-without-end-and-no-daemon"),
-        pytest.param(facts(TOUCHED, a_run(""), daemon=DAEMON), State.RUNNING, id="a-run-without-end"),
-        pytest.param(facts(run=a_run("superseded")), State.NEVER_STARTED, id="never-applied"),
+        pytest.param(facts(TOUCHED, a_run(Outcome.FAILED)), State.FAILED, id="last-run-failed"),
+        pytest.param(facts(TOUCHED, a_run(Outcome.TIMED_OUT)), State.FAILED, id="last-run-timed-out"),
+        pytest.param(
+            facts(TOUCHED, a_run(Outcome.INTERRUPTED)), State.INTERRUPTED, id="last-run-interrupted"
+        ),
+        pytest.param(facts(TOUCHED, a_run(None)), State.RUNNING, id="a-run-without-end"),
+        pytest.param(facts(run=a_run(Outcome.SUPERSEDED)), State.NEVER_STARTED, id="never-applied"),
         pytest.param(facts(APPLIED, steps=(a_step("running"),), daemon=DAEMON), State.RUNNING, id="running"),
         pytest.param(facts(APPLIED, steps=(a_step("waiting"),)), State.WAITING, id="waiting"),
         pytest.param(
-            facts(TOUCHED, a_run("failed"), steps=(a_step("backing-off"),)),
+            facts(TOUCHED, a_run(Outcome.FAILED), steps=(a_step("backing-off"),)),
             State.BACKING_OFF,
             id="backing-off",
         ),
@@ -107,7 +100,7 @@ def test_the_state_of_a_service_is_one_word(known: Facts, state: State) -> None:
         pytest.param(facts(APPLIED), True, id="all-up-to-date"),
         pytest.param(facts(APPLIED, hold=a_hold(HeldBy.STOPPED)), True, id="a-person-said-so"),
         pytest.param(facts(APPLIED, daemon=replace(DAEMON, settled=False)), False, id="the-daemon-works"),
-        pytest.param(facts(TOUCHED, a_run("failed")), False, id="failed"),
+        pytest.param(facts(TOUCHED, a_run(Outcome.FAILED)), False, id="failed"),
         pytest.param(facts(APPLIED, generation=0), False, id="nothing-planned-yet"),
         pytest.param(facts(APPLIED, invalid=frozenset({"broken"})), False, id="something-invalid"),
     ],
@@ -156,7 +149,7 @@ def test_the_document_has_the_agreed_shape() -> None:
 def test_a_row_says_what_a_person_wants_to_know_next() -> None:
     known = facts(
         TOUCHED,
-        a_run("failed", exit=3),
+        a_run(Outcome.FAILED, exit=3),
         steps=(a_step("backing-off", waiting_for=("db",), not_before=1030.0),),
         daemon=DAEMON,
     )

@@ -1,0 +1,125 @@
+"""`paiwatch status`: where every service stands."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from paiwatch import control
+from paiwatch.cli import holder, table
+from paiwatch.cli.call import Call, shared
+from paiwatch.cli.holder import Holder
+from paiwatch.errors import BusyError
+from paiwatch.record.history import History
+from paiwatch.report import live, runs, times
+from paiwatch.report import status as report
+from paiwatch.report.status import SETTLED, Daemon, Facts, State, Status
+from paiwatch.snapshot import Revision
+
+_HEADINGS = ("service", "state", "applied", "last run", "note")
+_NOTHING = Revision(id="")
+_BUSY = frozenset({State.RUNNING, State.WAITING, State.BACKING_OFF})
+
+
+@click.command()
+@shared
+def status(call: Call) -> None:
+    """Where every service stands: its state, what is applied, what it waits for."""
+    state = call.settings().state
+    reply = _ask(state)
+    worker = holder.find(state)
+    found = report.status(_facts(state, reply, is_alive=worker is not None))
+    if call.wants_json:
+        click.echo(json.dumps(report.status_document(found), indent=2, ensure_ascii=False))
+        return
+    now = time.time()
+    click.echo("\n".join(table.plain(text) for text in _heading(found, worker, now)))
+    if found.services:
+        click.echo(f"\n{_table(found, now)}", nl=False)
+
+
+def _ask(state: Path) -> Mapping[str, Any] | None:
+    """What the daemon says of itself; one that does not answer is mentioned, and the record must do."""
+    try:
+        reply = control.ask(state, {"verb": "progress"}, timeout=2.0)
+    except BusyError as error:
+        click.secho(f"paiwatch: {error}; what follows is from the record", err=True, fg="yellow")
+        return None
+    return reply if reply is not None and reply.get("ok") else None
+
+
+def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> Facts:
+    """The record, and the daemon's view over it."""
+    with History.open(state) as past:
+        latest = next(iter(past.generations(limit=1)), None)
+        accepted = past.generation(latest.id) if latest else None
+        holds, memory = past.holds(), past.applied()
+        last_runs = {name: runs.as_seen(run, is_alive=is_alive) for name, run in past.last_runs().items()}
+    open_steps = () if accepted is None else live.left_over(accepted[1], last_runs=last_runs, holds=holds)
+    return Facts(
+        generation=latest.id if latest else 0,
+        config=latest.config if latest else _NOTHING,
+        src=latest.src if latest else _NOTHING,
+        memory=memory,
+        holds=holds,
+        last_runs=last_runs,
+        steps=open_steps if reply is None else live.steps(reply),
+        kept=frozenset() if reply is None else live.names(reply, "kept"),
+        invalid=frozenset() if reply is None else live.names(reply, "invalid"),
+        daemon=None if reply is None else live.daemon(reply),
+    )
+
+
+def _heading(found: Status, worker: Holder | None, now: float) -> Iterator[str]:
+    """Daemon, generation, commits, and whether all is settled."""
+    yield _daemon_text(found.daemon, worker, now)
+    if not found.generation:
+        yield "nothing was planned yet"
+        return
+    yield f"generation {found.generation}"
+    for name, revision in (("config", found.config), ("src", found.src)):
+        yield f"  {name:6}  {revision.short}  {revision.subject}"
+    yield _settled_text(found)
+    if found.daemon is not None:
+        for name, fault in sorted(found.daemon.faults.items()):
+            yield f"{name} cannot be read: {fault}"
+
+
+def _daemon_text(daemon: Daemon | None, worker: Holder | None, now: float) -> str:
+    if daemon is None and worker is not None:
+        return f"`paiwatch {worker.command}` works on it (pid {worker.pid})"
+    if daemon is None:
+        return "no daemon is running"
+    draining = ", draining" if daemon.is_draining else ""
+    return f"daemon: pid {daemon.pid}, started {times.ago(daemon.since, now)}{draining}"
+
+
+def _settled_text(found: Status) -> str:
+    """Settled, or for what it waits."""
+    if found.settled:
+        return "settled"
+    unsettled = [line for line in found.services if line.state not in SETTLED]
+    if not unsettled:
+        return "not settled: the daemon is at work"
+    names = ", ".join(f"{line.name} ({line.state})" for line in unsettled[:8])
+    more = f" and {len(unsettled) - 8} more" if len(unsettled) > 8 else ""
+    return f"not settled: {names}{more}"
+
+
+def _table(found: Status, now: float) -> str:
+    rows = []
+    for line, row in zip(found.services, report.status_rows(found.services, now=now), strict=True):
+        name, state, *rest = map(table.plain, row)
+        rows.append([name, table.styled(state, _colour(line.state)), *rest])
+    return table.table(_HEADINGS, rows, width=table.screen_width())
+
+
+def _colour(state: State) -> str:
+    if state is State.UP_TO_DATE:
+        return "green"
+    if state in _BUSY:
+        return "cyan"
+    return "yellow" if state in SETTLED else "red"

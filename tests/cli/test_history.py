@@ -1,0 +1,154 @@
+"""`history`, `logs` and `status` over a real record, with no daemon."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from paiwatch.catalog.service import Operator
+from paiwatch.cli import logs
+from paiwatch.errors import ConfigError
+from paiwatch.plan.applied import HeldBy, Hold
+from paiwatch.record.history import History
+from paiwatch.record.store import Record
+from tests.builders import ALL_SCRIPTS, a_release
+from tests.cli.worlds import World, a_world
+from tests.record.runs import FAILED, SUCCEEDED, a_step, accept, carry
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> World:
+    return a_world(tmp_path)
+
+
+def remember(world: World) -> None:
+    """Db was started; web's start failed; cache was begun and its paiwatch died; log waits and is suspended."""
+    world.state.mkdir()
+    with Record.open(world.state) as record:
+        db, web = a_release("db"), a_release("web")
+        carry(record, a_step("db", db.digest), SUCCEEDED, release=db)
+        carry(record, a_step("web", web.digest), FAILED)
+        steps = [a_step("cache", "c" * 64), a_step("log", "1" * 64)]
+        generation = accept(record, steps, at=110.0)
+        record.begin(steps[0], generation, 1, at=111.0, scripts=ALL_SCRIPTS)
+        record.hold(Hold(service="log", by=HeldBy.SUSPENDED, reason="disk is full", since=112.0))
+
+
+def test_history_as_json(world: World, snapshot: SnapshotAssertion) -> None:
+    remember(world)
+
+    assert world.document("history") == snapshot
+
+
+def test_history_of_one_service_and_at_most_so_many(world: World) -> None:
+    remember(world)
+
+    assert [row["service"] for row in world.document("history", "db")] == ["db"]
+    assert [row["service"] for row in world.document("history", "-n", "1")] == ["cache"]
+
+
+def test_history_as_a_table_is_newest_first(world: World) -> None:
+    remember(world)
+
+    lines = world.paiwatch("history").stdout.splitlines()
+
+    assert [line.split()[2] for line in lines] == ["service", "cache", "web", "db"]
+
+
+def test_status_as_json(world: World, snapshot: SnapshotAssertion) -> None:
+    remember(world)
+
+    document: dict[str, Any] = world.document("status")
+
+    assert [(each["name"], each["state"]) for each in document["services"]] == [
+        ("cache", "interrupted"),
+        ("db", "up-to-date"),
+        ("log", "suspended"),
+        ("web", "failed"),
+    ]
+    assert document == snapshot
+
+
+def test_status_tells_people_what_is_unsettled_and_why_something_is_held(world: World) -> None:
+    remember(world)
+
+    text = world.paiwatch("status").stdout
+
+    assert text.startswith("no daemon is running\ngeneration 3\n  config  cccccccc  port\n")
+    assert "not settled: cache (interrupted), web (failed)\n" in text
+    assert "disk is full" in text
+
+
+def test_without_a_record_all_is_empty_and_nothing_is_made(world: World) -> None:
+    assert world.document("history") == []
+    assert world.document("status") == {
+        "generation": 0,
+        "snapshot": {"config": None, "src": None},
+        "settled": False,
+        "services": [],
+    }
+    assert world.paiwatch("history").stdout == "nothing has run yet\n"
+    assert "nothing was planned yet" in world.paiwatch("status").stdout
+    assert not world.state.exists()
+
+
+def written(world: World, which: str, text: str) -> None:
+    with History.open(world.state) as past:
+        log = logs.find(past, which).log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(text)
+
+
+@pytest.mark.parametrize("which", ["web", "2"])
+def test_logs_are_found_by_service_and_by_run(world: World, which: str) -> None:
+    remember(world)
+    written(world, "web", "no such port\n")
+
+    result = world.paiwatch("logs", which)
+
+    assert result.stdout == "no such port\n"
+    assert result.stderr == "run 2: start web, failed\n"
+
+
+@pytest.mark.parametrize("which", ["nobody", "99", "²"])
+def test_logs_of_what_never_ran_is_bad_input(world: World, which: str) -> None:
+    remember(world)
+
+    result = world.paiwatch("logs", which)
+
+    assert result.exit_code == 2
+    assert f"no run of '{which}' is recorded" in result.stderr
+
+
+def test_logs_follow_a_run_to_its_end(tmp_path: Path) -> None:
+    log = tmp_path / "1.log"
+    ended = threading.Event()
+    looks = 0
+
+    def is_over() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            log.write_text("first\n")
+        if looks == 3:
+            log.write_text("first\nsecond\n")
+            ended.set()
+        return ended.is_set()
+
+    assert b"".join(logs.read(log, is_over)) == b"first\nsecond\n"
+
+
+def test_a_service_named_like_a_number_is_meant_before_the_run(world: World) -> None:
+    world.state.mkdir()
+    with Record.open(world.state) as record:
+        for name in ("db", "1"):
+            release = a_release(name)
+            carry(record, a_step(name, release.digest, Operator.START), SUCCEEDED, release=release)
+
+    with History.open(world.state) as past:
+        assert logs.find(past, "1").service == "1"
+        assert logs.find(past, "2").id == 2
+        with pytest.raises(ConfigError):
+            logs.find(past, "3")
