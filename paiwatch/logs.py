@@ -81,7 +81,7 @@ class Logger:
 
         chain = [*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
         bound = structlog.wrap_logger(target, processors=chain, wrapper_class=structlog.stdlib.BoundLogger)
-        bound.log(level, event, **fields)
+        bound.bind(**fields).log(level, event)  # bound first: a field may be called level
 
 
 def get_logger(name: str) -> Logger:

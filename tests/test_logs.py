@@ -67,6 +67,14 @@ def test_an_event_is_one_json_line_with_its_fields(stream: io.StringIO) -> None:
     }
 
 
+def test_a_field_called_like_a_part_of_the_line_does_no_harm(stream: io.StringIO) -> None:
+    LOG.info(logs.PLAN_ACCEPTED, level=3, event="other", logger="x", message="m")
+
+    (line,) = lines(stream)
+
+    assert (line["event"], line["level"], line["message"]) == ("plan.accepted", "info", "m")
+
+
 def test_bound_ids_are_on_every_line_of_the_block_and_on_none_after_it(stream: io.StringIO) -> None:
     with logs.bound(generation=3, service="store"), logs.bound(run=7):
         LOG.info(logs.STEP_STARTED)
