@@ -1,0 +1,117 @@
+"""`status` with a daemon: what it says now is laid over the record."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paiwatch.control import ControlServer
+from paiwatch.record.store import Record
+from tests.builders import a_release
+from tests.cli.worlds import World, a_world
+from tests.record.runs import SUCCEEDED, a_step, carry
+
+REPLY: dict[str, Any] = {
+    "ok": True,
+    "pid": 4711,
+    "since": 100.0,
+    "generation": 1,
+    "snapshot": {"config": "c" * 40, "src": "d" * 40},
+    "settled": False,
+    "steps": [
+        {
+            "service": "db",
+            "operator": "refresh",
+            "state": "running",
+            "waiting_for": [],
+            "attempt": 1,
+            "not_before": 0.0,
+        },
+        {
+            "service": "web",
+            "operator": "refresh",
+            "state": "waiting",
+            "waiting_for": ["db"],
+            "attempt": 0,
+            "not_before": 0.0,
+        },
+    ],
+    "kept": ["old"],
+    "invalid": ["broken"],
+    "problems": [],
+    "draining": True,
+    "faults": {"config": "git.example.com does not answer"},
+}
+
+
+@contextmanager
+def a_daemon(state: Path, reply: dict[str, Any]) -> Iterator[None]:
+    """Something that answers every request on the control socket like a daemon."""
+    started, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def answer(_: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        yield reply
+
+    async def serve() -> None:
+        server = ControlServer(state, answer)
+        await server.start()
+        started.set()
+        await stop.wait()
+        await server.stop()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), name="daemon")
+    thread.start()
+    try:
+        assert started.wait(30)
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+        loop.close()
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> World:
+    world = a_world(tmp_path)
+    world.state.mkdir()
+    with Record.open(world.state) as record:
+        for name in ("db", "web", "old"):
+            release = a_release(name)
+            carry(record, a_step(name, release.digest), SUCCEEDED, release=release)
+    return world
+
+
+def test_the_daemons_word_comes_first(world: World) -> None:
+    with a_daemon(world.state, REPLY):
+        document = world.document("status")
+
+    assert {each["name"]: each["state"] for each in document["services"]} == {
+        "broken": "invalid",
+        "db": "running",
+        "old": "kept",
+        "web": "waiting",
+    }
+    assert document["settled"] is False
+
+
+def test_people_read_of_the_daemon_first(world: World) -> None:
+    with a_daemon(world.state, REPLY):
+        lines = world.paiwatch("status").stdout.splitlines()
+
+    assert lines[0].startswith("daemon: pid 4711, started ")
+    assert lines[0].endswith(", draining")
+    assert "not settled: broken (invalid), db (running), web (waiting)" in lines
+    assert "config cannot be read: git.example.com does not answer" in lines
+    assert any(line.startswith("web") and line.endswith("waits for db") for line in lines)
+
+
+def test_a_daemon_that_refuses_leaves_the_record(world: World) -> None:
+    with a_daemon(world.state, {"ok": False, "error": "unknown verb"}):
+        document = world.document("status")
+
+    assert {each["state"] for each in document["services"]} == {"up-to-date"}
