@@ -1,42 +1,13 @@
 """config.yaml as frozen sections. Parsed once; each part of paiwatch receives the two fields it needs, never all of this."""
 
-import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from paiwatch.catalog.service import Dependents
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def parse_duration(value: Any) -> float:
-    """Seconds from 10s, 1.5m, 2h, 1d or a plain number. Raises ValueError with the accepted forms."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("write a duration such as 500ms, 10s, 5m, 2h or 1d")
-    return float(match[1]) * _UNITS[match[2]]
-
-
-_SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-
-
-def parse_size(value: Any) -> int:
-    """Bytes from 64KiB, 10MiB, 1GiB or a plain whole number. Raises ValueError with the accepted forms."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = re.fullmatch(r"(\d+)(KiB|MiB|GiB)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("write a size such as 64KiB, 10MiB or 1GiB")
-    return int(match[1]) * _SIZES[match[2]]
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
-Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+from paiwatch.units import Count, Duration, Size, Span
 
 
 class Section(BaseModel):
@@ -48,6 +19,10 @@ class Section(BaseModel):
 class Source(Section):
     """Where one tree comes from: a git repository (`repo`) or a live directory (`directory`), exactly one of the two."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["repo"]}, {"required": ["directory"]}]}
+    )
+
     repo: str = ""
     """Git repository: an https, ssh or file URL, or a path on this machine."""
     branch: str = "main"
@@ -56,9 +31,9 @@ class Source(Section):
     """Live directory, the root of the tree that scripts see."""
     folder: str = "."
     """Where the components (or the configuration files) lie in the tree."""
-    poll: Duration = 30.0
+    poll: Span = 30.0
     """How often the repository is asked for news."""
-    timeout: Duration = 60.0
+    timeout: Span = 60.0
     """Limit of every single git call."""
     token_file: Path | None = None
     """https: file that holds the access token (or password); read again for each fetch."""
@@ -70,7 +45,7 @@ class Source(Section):
     """ssh: known_hosts file; the host's key must be in it."""
     settle: Duration = 0.5
     """Live directory: quiet time after the last file event before it is read."""
-    look: Duration = 300.0
+    look: Span = 300.0
     """Live directory: a full look this often, whatever the events say."""
 
 
@@ -99,7 +74,7 @@ class Removed(StrEnum):
 class RetryPolicy(Section):
     """How often a failed step is tried again, and how far apart."""
 
-    attempts: Annotated[int, Field(ge=1)] = 5
+    attempts: Count = 5
     """Tries in all before the release is quarantined."""
     first: Duration = 10.0
     """Wait after the first failure; doubles each time."""
@@ -110,9 +85,9 @@ class RetryPolicy(Section):
 class Operators(Section):
     """How steps are run."""
 
-    parallel: Annotated[int, Field(ge=1, le=256)] = 4
+    parallel: Annotated[int, Field(ge=1, le=256, strict=True)] = 4
     """Scripts at once."""
-    timeout: Duration = 1800.0
+    timeout: Span = 1800.0
     """Limit of one script; service.yaml may say otherwise."""
     grace: Duration = 10.0
     """Time between TERM and KILL for a script that must end."""
@@ -157,9 +132,9 @@ class Logging(Section):
 class Retention(Section):
     """How much of the past is kept."""
 
-    runs: Annotated[int, Field(ge=1)] = 50
+    runs: Count = 50
     """Runs kept for each service, with their output."""
-    generations: Annotated[int, Field(ge=1)] = 500
+    generations: Count = 500
     """Generations kept."""
 
 

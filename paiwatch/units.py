@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -31,21 +31,33 @@ def parse_size(value: Any) -> int:
     return int(match[1]) * _BYTES[match[2]]
 
 
+def _or_text(number: dict[str, Any], pattern: str) -> WithJsonSchema:
+    """What editors may expect: the plain number, or text of this form."""
+    return WithJsonSchema({"anyOf": [number, {"type": "string", "pattern": pattern}]})
+
+
+_DURATION = r"^[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h|d)$"
+_SIZE = r"^[0-9]{1,9}(KiB|MiB|GiB)$"
+
 Duration = Annotated[
     float,
-    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    BeforeValidator(parse_duration),
     Field(ge=0, allow_inf_nan=False),
+    _or_text({"type": "number", "minimum": 0}, _DURATION),
 ]
 """Seconds, zero included."""
 
 Span = Annotated[
     float,
-    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    BeforeValidator(parse_duration),
     Field(gt=0, allow_inf_nan=False),
+    _or_text({"type": "number", "exclusiveMinimum": 0}, _DURATION),
 ]
 """Seconds, more than zero."""
 
-Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=0)]
+Size = Annotated[
+    int, BeforeValidator(parse_size), Field(ge=0), _or_text({"type": "integer", "minimum": 0}, _SIZE)
+]
 """Bytes."""
 
 Count = Annotated[int, Field(ge=1, strict=True)]

@@ -59,6 +59,8 @@ class RetriesPart(Part):
 class Declaration(Part):
     """What service.yaml may say."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["start-script"]})
+
     prerequisite: (
         tuple[Annotated[Need, BeforeValidator(_named, json_schema_input_type=str | Need)], ...] | None
     ) = None
