@@ -26,7 +26,7 @@ def extend(seconds: float) -> str:
     return f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}"
 
 
-def send(environ: Mapping[str, str], *states: str) -> bool:
+def send(*states: str, environ: Mapping[str, str]) -> bool:
     """Send these states in one message; whether it was handed over. Never blocks: a full queue drops it."""
     address = environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):

@@ -19,9 +19,9 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def test_states_arrive_in_one_message(manager: socket.socket) -> None:
-    sent = notify.send(
-        {"NOTIFY_SOCKET": manager.getsockname()}, notify.READY, notify.status("3 services,\n settled")
-    )
+    environ = {"NOTIFY_SOCKET": manager.getsockname()}
+
+    sent = notify.send(notify.READY, notify.status("3 services,\n settled"), environ=environ)
 
     assert sent
     assert manager.recv(4096) == b"READY=1\nSTATUS=3 services, settled"
@@ -32,12 +32,14 @@ def test_an_abstract_socket_is_reached() -> None:
         receiver.bind("")  # the kernel chooses an abstract name
         receiver.settimeout(5)
 
-        assert notify.send({"NOTIFY_SOCKET": "@" + receiver.getsockname()[1:].decode()}, notify.WATCHDOG)
+        assert notify.send(
+            notify.WATCHDOG, environ={"NOTIFY_SOCKET": "@" + receiver.getsockname()[1:].decode()}
+        )
         assert receiver.recv(4096) == b"WATCHDOG=1"
 
 
 def test_times_are_microseconds(manager: socket.socket) -> None:
-    notify.send({"NOTIFY_SOCKET": manager.getsockname()}, notify.reloading(12.5), notify.extend(30))
+    notify.send(notify.reloading(12.5), notify.extend(30), environ={"NOTIFY_SOCKET": manager.getsockname()})
 
     assert manager.recv(4096) == b"RELOADING=1\nMONOTONIC_USEC=12500000\nEXTEND_TIMEOUT_USEC=30000000"
 
@@ -46,13 +48,13 @@ def test_times_are_microseconds(manager: socket.socket) -> None:
 def test_without_a_manager_nothing_happens(address: str | None) -> None:
     environ = {} if address is None else {"NOTIFY_SOCKET": address}
 
-    assert not notify.send(environ, notify.STOPPING)
+    assert not notify.send(notify.STOPPING, environ=environ)
 
 
 def test_a_manager_that_does_not_listen_cannot_block_the_daemon(manager: socket.socket) -> None:
     environ = {"NOTIFY_SOCKET": manager.getsockname()}
 
-    results = [notify.send(environ, notify.WATCHDOG) for _ in range(2000)]
+    results = [notify.send(notify.WATCHDOG, environ=environ) for _ in range(2000)]
 
     assert results[0]
     assert not results[-1]

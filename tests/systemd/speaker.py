@@ -14,12 +14,12 @@ from paiwatch import notify
 
 
 def reload(*_: object) -> None:
-    notify.send(os.environ, notify.reloading(time.monotonic()))
-    notify.send(os.environ, notify.READY, notify.status("reloaded"))
+    notify.send(notify.reloading(time.monotonic()), environ=os.environ)
+    notify.send(notify.READY, notify.status("reloaded"), environ=os.environ)
 
 
 def stop(*_: object) -> None:
-    notify.send(os.environ, notify.STOPPING, notify.extend(30), notify.status("draining"))
+    notify.send(notify.STOPPING, notify.extend(30), notify.status("draining"), environ=os.environ)
     print("drained", flush=True)
     sys.exit(0)
 
@@ -27,13 +27,13 @@ def stop(*_: object) -> None:
 def main(state: Path) -> None:
     signal.signal(signal.SIGHUP, reload)
     signal.signal(signal.SIGTERM, stop)
-    notify.send(os.environ, notify.status("planning"))
+    notify.send(notify.status("planning"), environ=os.environ)
     while not (state / "go").exists():
         time.sleep(0.02)
     script = state / "script.sh"
     if script.exists():
         subprocess.run(("/bin/bash", script), cwd=state, check=False)
-    notify.send(os.environ, notify.READY, notify.status("settled"))
+    notify.send(notify.READY, notify.status("settled"), environ=os.environ)
     while True:
         signal.pause()
 
