@@ -40,7 +40,7 @@ class _Pass:
 
     seen: dict[str, _Seen] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
-    torn: list[str] = field(default_factory=list)
+    torn: set[str] = field(default_factory=set)
 
     @property
     def files(self) -> dict[str, Entry]:
@@ -96,6 +96,7 @@ class LiveDirectory:
         """The listing that two passes in a row agree on (an earlier look's last pass counts), and the time of it."""
         known = self._files
         before = known
+        moving: set[str] = set()
         for attempt in range(_TRIES):
             now = self._clock()
             found = self._walk()
@@ -103,13 +104,13 @@ class LiveDirectory:
             if files == before and not found.torn:
                 self.problems = tuple(self._unreadable(found.unreadable))
                 return (known if known is not None and files == known else files), now
-            moving = found.torn or _differing(before, files)
-            before = None if found.torn else files
             if attempt:
+                moving |= _differing(before, files) | found.torn
                 time.sleep(_PAUSE * attempt)
+            before = None if found.torn else files
         raise TransientError(
-            f"{self._root}: does not hold still ({', '.join(moving[:3])} kept changing); "
-            "it is read again after the next change, or move what is written all the time out of it"
+            f"{self._root}: does not hold still ({', '.join(sorted(moving)[:3])} kept changing); "
+            "it is read again after the next change; move what is written all the time out of it"
         )
 
     def _walk(self) -> _Pass:
@@ -137,7 +138,7 @@ class LiveDirectory:
                 try:
                     self._visit(folder, entry, path, found)
                 except (FileNotFoundError, NotADirectoryError):
-                    found.torn.append(path)
+                    found.torn.add(path)
                 except OSError as fault:
                     found.unreadable[path] = fault.strerror or str(fault)
 
@@ -155,7 +156,7 @@ class LiveDirectory:
             if seen is None or not seen.is_sure or seen.signature != _signature(facts):
                 seen = self._take(folder, entry.name, facts)
             if seen is None:
-                found.torn.append(path)
+                found.torn.add(path)
             else:
                 found.seen[path] = seen
 
@@ -205,7 +206,7 @@ def _is_old(facts: os.stat_result, now: int) -> bool:
     return now - newest > (_COARSE if facts.st_ctime_ns % 1_000_000_000 == 0 else _FINE)
 
 
-def _differing(before: Mapping[str, Entry] | None, after: Mapping[str, Entry]) -> list[str]:
+def _differing(before: Mapping[str, Entry] | None, after: Mapping[str, Entry]) -> set[str]:
     if before is None:
-        return sorted(after)
-    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+        return set()
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}

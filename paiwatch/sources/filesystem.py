@@ -14,6 +14,7 @@ from watchdog.events import (
     DirAttribEvent,
     DirCreatedEvent,
     DirDeletedEvent,
+    DirModifiedEvent,
     DirMovedEvent,
     FileAttribEvent,
     FileClosedEvent,
@@ -24,7 +25,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from paiwatch.errors import TransientError
 
@@ -38,6 +39,7 @@ _CHANGES: list[type[FileSystemEvent]] = [
     DirDeletedEvent,
     DirMovedEvent,
     DirAttribEvent,
+    DirModifiedEvent,  # watchdog 7.1 asks the kernel for attributes (chmod) only when this is wanted
 ]
 _LIMITS = {
     errno.ENOSPC: "fs.inotify.max_user_watches",
@@ -56,13 +58,16 @@ class Place:
     tell: Callable[[], None]
 
 
+_PROBE = Place(folder=Path("/proc/self/task"), recursive=False, counts=lambda _: False, tell=lambda: None)
+
+
 class Watch:
     """Watches some places from `start` to `stop`. Blind when a folder was replaced: `is_sound` says so; start a new one."""
 
     def __init__(self, places: Sequence[Place], *, lost: Callable[[], None]) -> None:
         self._places = tuple(places)
         self._lost = _OverflowFilter(lost)
-        self._observer: BaseObserver = Observer()
+        self._observer: BaseObserver | None = None
         self._identities: dict[Path, tuple[int, int]] = {}
 
     def start(self) -> None:
@@ -71,32 +76,45 @@ class Watch:
             logging.getLogger(logger).addFilter(self._lost)
         try:
             self._identities = {place.folder: _identity(place.folder) for place in self._places}
-            for place in self._places:
-                self._observer.schedule(
-                    _Hint(place), str(place.folder), recursive=place.recursive, event_filter=_CHANGES
-                )
+            self._observer = Observer()
             self._observer.start()
+            for place in self._places:
+                self._schedule(self._observer, place)
+            self._probe(self._observer)
         except OSError as fault:
             self.stop()
             raise TransientError(_explain(fault, self._places)) from fault
 
     def is_sound(self) -> bool:
-        """Whether every place is still watched and still the same folder."""
-        emitters = self._observer.emitters
-        if not self._observer.is_alive() or not all(emitter.is_alive() for emitter in emitters):
+        """Whether every place is still watched, still the same folder, and new folders in it can be watched too."""
+        observer = self._observer
+        if observer is None or not observer.is_alive():
             return False
         try:
-            return all(_identity(folder) == known for folder, known in self._identities.items())
+            self._probe(observer)
+            replaced = any(_identity(folder) != known for folder, known in self._identities.items())
         except OSError:
             return False
+        return not replaced and all(emitter.is_alive() for emitter in observer.emitters)
 
     def stop(self) -> None:
         """End, and wait for the threads. Does nothing the second time."""
         for logger in _LOGGERS:
             logging.getLogger(logger).removeFilter(self._lost)
-        if self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join()
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            if observer.ident is not None:
+                observer.join()
+
+    def _schedule(self, observer: BaseObserver, place: Place) -> ObservedWatch:
+        return observer.schedule(
+            _Hint(place), str(place.folder), recursive=place.recursive, event_filter=_CHANGES
+        )
+
+    def _probe(self, observer: BaseObserver) -> None:
+        """Raise OSError when the kernel grants no more watches: for folders below the first watchdog keeps that to itself."""
+        observer.unschedule(self._schedule(observer, _PROBE))
 
 
 def directory_places(
@@ -125,6 +143,8 @@ class _Hint(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by watchdog's thread."""
+        if isinstance(event, DirModifiedEvent):
+            return  # an echo of another event, which has the path
         paths = (os.fsdecode(path) for path in (event.src_path, event.dest_path) if path)
         if any(self._place.counts(path) for path in paths):
             self._place.tell()

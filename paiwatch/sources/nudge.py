@@ -45,8 +45,9 @@ class Nudges:
     async def wait(self) -> frozenset[str]:
         """Wait until a nudge came and has settled; gives the whys of all that came meanwhile and forgets them."""
         arrived = asyncio.Event()
+        waiter = (asyncio.get_running_loop(), arrived)
         with self._lock:
-            self._waiter = (asyncio.get_running_loop(), arrived)
+            self._waiter = waiter
         try:
             while True:
                 whys, remaining = self._take()
@@ -59,7 +60,8 @@ class Nudges:
                     await asyncio.sleep(remaining)
         finally:
             with self._lock:
-                self._waiter = None
+                if self._waiter is waiter:
+                    self._waiter = None
 
     def _take(self) -> tuple[frozenset[str] | None, float | None]:
         """The settled whys; or the seconds until they have settled; or neither when nobody nudged."""

@@ -1,0 +1,86 @@
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paiwatch.snapshot import Mode
+from paiwatch.sources.listing import parse_blobs, parse_mode, parse_refs, parse_revision
+from tests.sources.origins import a_repository, a_work_tree, git
+
+NAMES = ("a", "a b", "ä", "-x", "ta\tb", "new\nline", os.fsdecode(b"\xfe"), "z\"q'")
+PATHS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map("/".join)
+KINDS = st.sampled_from(["100644", "100755", "120000", "160000"])
+TREES = st.dictionaries(PATHS, st.tuples(KINDS, st.sampled_from(["one", "two", "three"])), max_size=6)
+
+
+def without_conflicts(tree: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Drop files that lie below another file."""
+    return {path: what for path, what in tree.items() if not any(path.startswith(f"{p}/") for p in tree)}
+
+
+def commit_tree(folder: Path, tree: dict[str, tuple[str, str]], blobs: dict[str, str]) -> str:
+    """Commit exactly this tree, without touching the disk."""
+    git(folder, "read-tree", "--empty")
+    lines = "".join(
+        f"{mode} {'1' * 40 if mode == '160000' else blobs[content]}\t{path}\0"
+        for path, (mode, content) in without_conflicts(tree).items()
+    )
+    import subprocess
+
+    subprocess.run(
+        ("git", "update-index", "-z", "--index-info"), cwd=folder, check=True, input=os.fsencode(lines)
+    )
+    made = git(folder, "commit-tree", git(folder, "write-tree", "--missing-ok"), "-m", "x")
+    git(folder, "update-ref", "refs/heads/main", made)
+    return made
+
+
+@given(first=TREES, second=TREES)
+@settings(max_examples=15, deadline=None)
+def test_the_difference_applied_gives_what_a_full_listing_gives(
+    first: dict[str, tuple[str, str]], second: dict[str, tuple[str, str]]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = a_work_tree(Path(name) / "work")
+        blobs = {
+            text: git(folder, "hash-object", "-w", "--stdin", stdin=text) for text in ("one", "two", "three")
+        }
+        repository = a_repository(Path(name) / "home", folder)
+        commit_tree(folder, first, blobs)
+        before = repository.look(folder=".")
+
+        commit_tree(folder, second, blobs)
+        after = repository.look(folder=".", since=before)
+        full = repository.tree(after.revision, folder=".")
+
+        assert list(after.files.items()) == list(full.files.items())
+        assert set(after.files) == set(without_conflicts(second))
+        repository.close()
+
+
+def test_blobs_with_any_bytes_and_missing_ones_are_told_apart() -> None:
+    output = b"a1 blob 4\n\n\0x\n\nb2 missing\nc3 blob 0\n\n"
+
+    assert parse_blobs(output) == ({"a1": b"\n\0x\n", "c3": b""}, ("b2",))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("100664", Mode.FILE), ("100775", Mode.EXECUTABLE), ("120000", Mode.LINK), ("160000", Mode.SUBMODULE)],
+)
+def test_modes_of_old_commits_are_understood(mode: str, kind: Mode) -> None:
+    assert parse_mode(mode) is kind
+
+
+def test_refs_are_parsed_by_full_name() -> None:
+    assert parse_refs(b"aa\trefs/heads/main\nbb\trefs/heads/x\n") == {
+        "refs/heads/main": "aa",
+        "refs/heads/x": "bb",
+    }
+
+
+def test_a_subject_cannot_write_to_the_terminal() -> None:
+    assert parse_revision("c", b"Ana\x1b[2J\x0012\x00red \x1b[31m\n").subject == "red  [31m"
