@@ -65,12 +65,23 @@ keep_only_journald() {
   echo paiwatch-lab >"$root/etc/hostname"
 }
 
+# Folders of the machine that are wanted at another place, and may lie on another file system than its root.
+bind_read_only() {
+  local root=$1 from to
+  while IFS=$'\t' read -r from to; do
+    mkdir -p "$root$to"
+    mount --bind "$from" "$root$to"
+    mount -o remount,bind,ro "$root$to"
+  done <"$state/binds"
+}
+
 become() {
   local room=$state/room root=$state/room/root
   mkdir "$room"
   lay_out_root "$room" "$root"
   make_devices "$root/dev"
   keep_only_journald "$root"
+  bind_read_only "$root"
   mkdir "$root/old"
   cd "$root"
   pivot_root . old

@@ -8,8 +8,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+#: Where the lab of the session sees this checkout and the libraries of its virtual environment.
+CHECKOUT, LIBRARIES = "/opt/checkout", "/opt/libraries"
 
 _BOOT = Path(__file__).with_name("boot.sh")
 _SYSTEMD = Path("/lib/systemd/systemd")
@@ -53,12 +56,15 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20.0) ->
 
 
 class Lab:
-    """One booted systemd. `root` is its file system as seen from here."""
+    """One booted systemd. `root` is its file system as seen from here.
 
-    def __init__(self, state: Path) -> None:
+    `state` is a folder for itself; `binds` are folders of this machine and where they are to be seen inside, read-only.
+    """
+
+    def __init__(self, state: Path, *, binds: Mapping[Path, str]) -> None:
         home = cgroup_home()
         assert home is not None
-        self._state = state
+        self._state, self._binds = state, binds
         self._cgroup = home / f"paiwatch-lab-{os.getpid()}-{state.name}"
         self._unshare: subprocess.Popen[bytes] | None = None
 
@@ -81,6 +87,7 @@ class Lab:
         """Boot, and wait until systemd says that it is running. Raises with the console's text when it does not."""
         self._cgroup.mkdir()
         (self._state / "console").touch()
+        (self._state / "binds").write_text("".join(f"{at}\t{to}\n" for at, to in self._binds.items()))
         with (self._state / "console").open("ab") as console:
             # Should this process die, so does unshare, and with it the container.
             self._unshare = subprocess.Popen(
