@@ -56,11 +56,11 @@ def read_catalog(
     """The catalog of these components. `prefix` is the tree's, `documents` has each service's parsed service.yaml by
     name, `links` the targets of symbolic links by content id.
     """
-    declared = [
-        declare(name, f"{prefix}{name}", documents[name], deploy, links)
+    declared = {
+        name: declare(name, f"{prefix}{name}", documents[name], deploy, links)
         for name, deploy in sorted(services(found).items())
-    ]
-    return assemble({one.name: one for one in declared}, folders=found.keys())
+    }
+    return assemble(declared, folders=found.keys())
 
 
 def declare(
@@ -98,7 +98,7 @@ def assemble(declared: Mapping[str, Declared], *, folders: Collection[str]) -> C
     problems = [problem for one in declared.values() for problem in one.problems]
     problems += _ring_problems(rings, known)
     problems += _dangling(known, declared.keys(), folders)
-    invalid = {name for name, one in declared.items() if not one.is_valid}
+    invalid = {one.name for one in declared.values() if not one.is_valid}
     return Catalog(
         services=known,
         invalid=frozenset(invalid.union(*rings)),

@@ -17,6 +17,7 @@ from paiwatch.units import Count, Duration, Span
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS = "PAIWATCH_"
+_SCRIPTS = tuple((operator, f"{operator}_script") for operator in Operator)
 
 
 class Part(BaseModel):
@@ -141,8 +142,8 @@ def _prerequisites(declared: Declaration, document: Document) -> tuple[Prerequis
 
 def _scripts(declared: Declaration) -> Iterator[tuple[Operator, str]]:
     """The scripts that are named, in the order of the verbs."""
-    for operator in Operator:
-        script: str | None = getattr(declared, f"{operator}_script")
+    for operator, field in _SCRIPTS:
+        script: str | None = getattr(declared, field)
         if script is not None:
             yield operator, script
 

@@ -78,28 +78,29 @@ def _kind_faults(folder: _Folder) -> Iterator[Problem]:
 
 def _template_faults(folder: _Folder) -> Iterator[Problem]:
     """Each listed template has its source, and a place for its result."""
-    entries, listed = folder.entries, _lines(folder.document, "template-list")
-    folders = {parent for path in (*entries, *folder.service.templates) for parent in paths.parents(path)}
-    for template in folder.service.templates:
-        where = listed.get(template, ("template-list",))
-        source = entries.get(template + SUFFIX)
-        if parent := _linked_parent(folder, template):
-            yield folder.problem(where, *_through(f"template '{template}'", parent))
-        elif source is None:
-            yield folder.problem(
-                where, f"'{template}{SUFFIX}' does not exist", _missing_template(folder, template)
-            )
-        elif source.mode is Mode.LINK:
-            yield folder.problem(
-                where, f"'{template}{SUFFIX}' is a symbolic link", "make the template a file of its own"
-            )
-        elif template in folders:
-            yield folder.problem(
-                where, f"'{template}' is a folder, so nothing can be rendered there", "rename the template"
-            )
-        elif template in entries:
+    listed = folder.service.templates
+    folders = {parent for path in (*folder.entries, *listed) for parent in paths.parents(path)}
+    for template in listed:
+        if fault := _template_fault(folder, template, is_folder=template in folders):
+            yield folder.problem(_place(folder.document, template), *fault)
+        elif template in folder.entries:
             collision = f"'{template}' exists as a file too; the rendered one replaces it"
-            yield folder.problem(where, collision, "remove one of the two", Severity.WARNING)
+            place = _place(folder.document, template)
+            yield folder.problem(place, collision, "remove one of the two", Severity.WARNING)
+
+
+def _template_fault(folder: _Folder, template: str, *, is_folder: bool) -> tuple[str, str] | None:
+    """What is wrong with one template, and what to do."""
+    source = folder.entries.get(template + SUFFIX)
+    if parent := _linked_parent(folder, template):
+        return _through(f"template '{template}'", parent)
+    if source is None:
+        return f"'{template}{SUFFIX}' does not exist", _missing_template(folder, template)
+    if source.mode is Mode.LINK:
+        return f"'{template}{SUFFIX}' is a symbolic link", "make the template a file of its own"
+    if is_folder:
+        return f"'{template}' is a folder, so nothing can be rendered there", "rename the template"
+    return None
 
 
 def _script_faults(folder: _Folder) -> Iterator[Problem]:
@@ -136,13 +137,13 @@ def _through(what: str, parent: str) -> tuple[str, str]:
     return f"{what} lies behind the symbolic link '{parent}'", "make it a real folder, or name the real path"
 
 
-def _lines(document: Document, key: str) -> Mapping[str, Path]:
-    """Where each path of a list is written first."""
-    value = document.value.get(key) if isinstance(document.value, Mapping) else None
-    places: dict[str, Path] = {}
-    for index, item in enumerate(value if isinstance(value, list) else ()):
-        places.setdefault(paths.normal(item) if isinstance(item, str) else "", (key, index))
-    return places
+def _place(document: Document, template: str) -> Path:
+    """Where a template is listed first."""
+    listed = document.value.get("template-list") if isinstance(document.value, Mapping) else None
+    for index, item in enumerate(listed or ()):
+        if isinstance(item, str) and paths.normal(item) == template:
+            return ("template-list", index)
+    return ("template-list",)
 
 
 def _missing_template(folder: _Folder, template: str) -> str:

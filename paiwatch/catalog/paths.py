@@ -20,11 +20,15 @@ def fault(path: str) -> tuple[str, str] | None:
 
 def normal(path: str) -> str:
     """The path without './' and doubled '/'."""
+    if "/" not in path:
+        return path
     return "/".join(part for part in path.split("/") if part not in {"", "."})
 
 
 def parents(path: str) -> tuple[str, ...]:
     """The folders the path goes through: "a", "a/b" for "a/b/c"."""
+    if "/" not in path:
+        return ()
     parts = path.split("/")
     return tuple("/".join(parts[:end]) for end in range(1, len(parts)))
 
