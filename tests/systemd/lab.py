@@ -30,8 +30,9 @@ def reason_against() -> str:
         tool for tool in ("unshare", "nsenter", "setpriv", "pivot_root") if not shutil.which(tool)
     ]:
         return f"{', '.join(missing)} not found"
-    if cgroup_home() is None:
-        return "no cgroup2 hierarchy is mounted"
+    home = cgroup_home()
+    if home is None or not os.access(home, os.W_OK):
+        return "no cgroup2 hierarchy is mounted for writing"
     probe = subprocess.run(
         ("unshare", "--mount", "--pid", "--fork", "true"), check=False, capture_output=True
     )
