@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from paiwatch.document import Document, Path
 from paiwatch.problem import Problem, Severity
@@ -129,7 +128,9 @@ def _without(value: Any, paths: set[Path], here: Path = ()) -> Any:
     return value
 
 
-def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails, unknown: Severity) -> Problem:
+def _problem(
+    model: type[BaseModel], document: Document, detail: Mapping[str, Any], unknown: Severity
+) -> Problem:
     """One of pydantic's findings in our words."""
     path = _data_path(document.value, detail["loc"])
     mark = document.locate(path)
@@ -152,7 +153,7 @@ def _unknown_key(model: type[BaseModel], path: Path) -> tuple[str, str]:
     ) or f"the keys here are {', '.join(known)}"
 
 
-def _words(detail: ErrorDetails, path: Path) -> tuple[str, str]:
+def _words(detail: Mapping[str, Any], path: Path) -> tuple[str, str]:
     """Message and remedy for everything but unknown keys."""
     name = f"'{key_name(path)}'" if path else "the file"
     kind, found, facts = detail["type"], detail["input"], detail.get("ctx", {})
