@@ -52,7 +52,11 @@ class HoldsChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """A person asks to try failed steps again at once: these services, or all when empty."""
+    """A person asks to try failed steps again at once: these services, or all when empty.
+
+    What backs off runs now. What was quarantined or blocked has its outcome in its generation, so plan again right
+    after this event: the new generation tries it.
+    """
 
     services: frozenset[str] = frozenset()
 

@@ -8,6 +8,10 @@ from paiwatch.catalog.service import Operator
 from paiwatch.releases.release import Read, ReleaseFile
 
 
+#: A hold under this name holds every service.
+EVERYTHING = "*"
+
+
 class HeldBy(StrEnum):
     """Why a service waits for a person."""
 

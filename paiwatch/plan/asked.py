@@ -177,7 +177,7 @@ def _bring_up(
         return _left_out(name, "it was never started", f"`paiwatch service start -n {name}`")
     verbs: Operators = (operator,)
     if operator is Operator.REFRESH and service is not None:
-        verbs = operators.refresh(service) or verbs
+        verbs = operators.refresh(service, world.memory.get(name)) or verbs
     detail = (
         f"start of '{needed_by}' needs it, and it was never started"
         if needed_by

@@ -18,18 +18,22 @@ def choose(service: Service, kind: Kind, applied: Applied | None) -> Operators:
     if kind is Kind.NEW:
         return (Operator.START,) if Operator.START in service.scripts else ()
     if kind is Kind.DEPENDENT:
-        return refresh(service)
+        return refresh(service, applied)
     wanted = service.on_change or OnChange.REFRESH
-    if wanted is OnChange.REFRESH and applied is not None and applied.touched_by in _MAY_BE_DOWN:
+    if wanted is OnChange.REFRESH and _may_be_down(applied):
         wanted = OnChange.RESTART
     return _change(service, wanted)
 
 
-def refresh(service: Service) -> Operators:
-    """Refresh; without a refresh-script, what a change of the service itself would run."""
-    if Operator.REFRESH in service.scripts:
-        return (Operator.REFRESH,)
-    return _change(service, service.on_change or OnChange.REFRESH)
+def refresh(service: Service, applied: Applied | None) -> Operators:
+    """Refresh what runs; without a refresh-script, what a change of the service itself would run."""
+    if Operator.REFRESH not in service.scripts:
+        return _change(service, service.on_change or OnChange.REFRESH)
+    return _change(service, OnChange.RESTART if _may_be_down(applied) else OnChange.REFRESH)
+
+
+def _may_be_down(applied: Applied | None) -> bool:
+    return applied is not None and applied.touched_by in _MAY_BE_DOWN
 
 
 def _change(service: Service, wanted: OnChange) -> Operators:

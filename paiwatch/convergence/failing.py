@@ -1,0 +1,65 @@
+"""Failing: what is known of failures, by service and release digest. PURE state; it outlives plans."""
+
+from dataclasses import replace
+
+from paiwatch.convergence import backoff
+from paiwatch.convergence.events import FailureBook, Failures
+from paiwatch.plan.plan import Step
+
+_NONE = Failures(attempts=0, not_before=0.0)
+
+
+class Failing:
+    """Counts failures in a row of one input. Quarantine ends with another digest, a success or a person's retry."""
+
+    def __init__(self, book: FailureBook) -> None:
+        self._book: dict[str, dict[str, Failures]] = {}
+        for (service, digest), failures in book.items():
+            self._book.setdefault(service, {})[digest] = failures
+
+    @property
+    def book(self) -> FailureBook:
+        """Everything that is known, to be written down or shown."""
+        return {
+            (service, digest): failures
+            for service, known in self._book.items()
+            for digest, failures in known.items()
+        }
+
+    def look_up(self, step: Step) -> Failures:
+        """What failed before; no failures when nothing is known."""
+        return self._book.get(step.id.service, {}).get(step.digest, _NONE)
+
+    def count(self, step: Step, now: float) -> Failures:
+        """One more failure: rest a while, or quarantine when the retries are used up."""
+        attempts = self.look_up(step).attempts + 1
+        rest = backoff.delay(step.id.service, step.digest, attempts, step.retries)
+        return self._put(
+            step,
+            Failures(
+                attempts=attempts,
+                not_before=now + rest,
+                quarantined=attempts >= step.retries.attempts,
+            ),
+        )
+
+    def rest(self, step: Step, now: float) -> Failures:
+        """An interrupted run does not count, but rests as after a first failure, so that it cannot spin."""
+        pause = backoff.delay(step.id.service, step.digest, 1, step.retries)
+        return self._put(step, replace(self.look_up(step), not_before=now + pause))
+
+    def forgive(self, step: Step) -> None:
+        """Forget the failures of this input."""
+        self._book.get(step.id.service, {}).pop(step.digest, None)
+
+    def forgive_service(self, service: str) -> None:
+        """Forget all failures of a service."""
+        self._book.pop(service, None)
+
+    def forgive_all(self) -> None:
+        """Forget everything."""
+        self._book.clear()
+
+    def _put(self, step: Step, failures: Failures) -> Failures:
+        self._book.setdefault(step.id.service, {})[step.digest] = failures
+        return failures

@@ -1,0 +1,237 @@
+"""Promises: what must hold in every history, checked from the outside, without a look into the machine."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from paiwatch.convergence.events import Begin, Close, Dismiss, Outcome, Quarantine
+from paiwatch.plan.applied import HeldBy
+from paiwatch.plan.build import build
+from paiwatch.plan.plan import Kind, Plan, Step, StepId
+
+if TYPE_CHECKING:
+    from tests.convergence.world import World
+
+_FAILURES = frozenset({Outcome.FAILED, Outcome.TIMED_OUT})
+
+
+@dataclass
+class Expected:
+    """One generation: its steps, and what became of each."""
+
+    steps: dict[StepId, Step]
+    succeeded: set[StepId] = field(default_factory=set)
+    failed: set[StepId] = field(default_factory=set)
+    dismissed: dict[StepId, Outcome] = field(default_factory=dict)
+    quarantined: set[StepId] = field(default_factory=set)
+    removed_after: dict[str, set[str]] = field(default_factory=dict)
+
+    def has_outcome(self, step: StepId) -> bool:
+        return step in self.dismissed or step in self.quarantined or step in self.succeeded
+
+
+@dataclass
+class Streak:
+    """Failures in a row of one input, by this observer's own count."""
+
+    count: int = 0
+    at: float = 0.0
+    rests: bool = True
+
+
+class Promises:
+    """Watches a world."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.open: dict[int, Expected] = {}
+        self.newest = Expected({})
+        self.streaks: dict[tuple[str, str], Streak] = {}
+        self.removing: set[str] = set()
+
+    # ── what happens ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def expect(self, generation: int, plan: Plan) -> None:
+        """A generation begins."""
+        self.newest = Expected({step.id: step for step in plan.steps})
+        self.open[generation] = self.newest
+        memory = self.world.memory
+        removals = {step.id.service for step in plan.steps if step.kind is Kind.REMOVED}
+        for name in removals:
+            self.newest.removed_after[name] = {other for other in removals if name in self.remembered(other)}
+        for step in plan.steps:
+            if (step.kind is Kind.REMOVED) is not (step.id.service in self.removing):
+                (self.removing.discard if step.id.service in self.removing else self.removing.add)(
+                    step.id.service
+                )
+                self.streaks.pop((step.id.service, step.digest), None)
+        assert all(memory[name].archived for name in removals)
+
+    def remembered(self, name: str) -> set[str]:
+        """All it stood on when it last ran, at any distance."""
+        applied = self.world.memory.get(name)
+        direct = set(applied.prerequisites) if applied else set()
+        return direct.union(*(self.remembered(other) for other in direct))
+
+    def forget_open(self) -> None:
+        """The daemon was killed: nobody will close what was open. A restart knows nothing of removals tried before."""
+        self.open.clear()
+        self.removing.clear()
+
+    def note_end(self, step: Step, generation: int, outcome: Outcome) -> None:
+        """A run ended; it also counts for a newer generation whose same work was never begun there."""
+        key = (step.id.service, step.digest)
+        own = self.open[generation]
+        counts = self._counts_for_newest(step, own)
+        if outcome is Outcome.SUCCEEDED:
+            own.succeeded.add(step.id)
+            own.failed.discard(step.id)
+            if counts:
+                self.newest.succeeded.add(step.id)
+            if step.last:
+                self._forget_service(step.id.service)
+            if counts or (own is self.newest and not self.world.machine.is_draining):
+                self._forget_dependents(step.id)
+            return
+        own.failed.add(step.id)
+        if outcome in _FAILURES:
+            streak = self.streaks.setdefault(key, Streak())
+            streak.count, streak.at, streak.rests = streak.count + 1, self.world.now, True
+
+    def _counts_for_newest(self, step: Step, own: Expected) -> bool:
+        machine_run = self.world.machine.running.get(step.id.service)
+        return self.newest is not own and machine_run is not None and machine_run.counts
+
+    def _forget_service(self, service: str) -> None:
+        for key in [key for key in self.streaks if key[0] == service]:
+            del self.streaks[key]
+
+    def _forget_dependents(self, done: StepId) -> None:
+        """A prerequisite succeeded: what stands on it is in a new situation."""
+        for step in self.newest.steps.values():
+            if done in step.waits and step.id.service != done.service:
+                self.streaks.pop((step.id.service, step.digest), None)
+
+    def note_retry(self, services: frozenset[str]) -> None:
+        """A person asked for it."""
+        for service in services or {key[0] for key in self.streaks}:
+            self._forget_service(service)
+
+    def note_asked(self, plan: Plan) -> None:
+        """A person asked for it by name."""
+        for step in plan.steps:
+            self.streaks.pop((step.id.service, step.digest), None)
+
+    # ── what must hold ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def check_begin(self, begin: Begin) -> None:
+        """All that must be so when a script starts."""
+        world, step, name = self.world, begin.step, begin.step.id.service
+        expected = self.open[begin.generation]
+        assert expected is self.newest, "only the newest plan begins anything"
+        assert not world.machine.is_draining
+        assert name not in world.running, f"two operators of {name} at once"
+        assert len(world.running) < world.limits.parallel, "more than parallel at once"
+        assert expected.steps[step.id] is step
+        assert not expected.has_outcome(step.id), f"{step.id} had its outcome"
+        assert set(step.waits) <= expected.succeeded, f"{step.id} did not wait"
+        assert not step.held_by
+        assert not self._is_held(step), f"{step.id} is held"
+        self._check_rest(begin)
+        if step.kind is Kind.REMOVED:
+            assert expected.removed_after[name].isdisjoint(world.memory), (
+                f"{name} was removed before its dependents"
+            )
+        elif step.kind is not Kind.ASKED:
+            self._check_prerequisites(name)
+
+    def _is_held(self, step: Step) -> bool:
+        hold = self.world.holds.get(step.id.service)
+        if hold is None or step.kind is Kind.ASKED:
+            return False
+        return step.kind is not Kind.REMOVED or hold.by is HeldBy.SUSPENDED
+
+    def _check_rest(self, begin: Begin) -> None:
+        """Backoff and quarantine of the same input, whatever was planned meanwhile."""
+        step = begin.step
+        streak = self.streaks.get((step.id.service, step.digest), Streak())
+        assert begin.attempt == streak.count + 1
+        assert streak.count < step.retries.attempts, f"{step.id} is quarantined"
+        if streak.count:
+            rest = min(step.retries.max, step.retries.first * 2 ** (streak.count - 1)) / 2
+            assert self.world.now >= streak.at + rest, f"{step.id} did not rest"
+
+    def _check_prerequisites(self, name: str) -> None:
+        """Nothing it stands on, at any distance, needs anything: asked of the planner itself."""
+        world = self.world
+        desired = world.tree.desired()
+        pending = {
+            step.id.service
+            for step in build(desired, world.memory, world.policy).steps
+            if step.kind is not Kind.REMOVED
+        }
+        stack = [name]
+        while stack:
+            service = desired.services.get(stack.pop())
+            for edge in service.prerequisites if service else ():
+                if edge.service in desired.services:
+                    assert edge.service not in desired.invalid, (
+                        f"{name} stands on {edge.service}, which has errors"
+                    )
+                    assert edge.service not in pending, f"{name} began before {edge.service} settled"
+                    stack.append(edge.service)
+
+    def check_dismiss(self, dismiss: Dismiss) -> None:
+        """One outcome only; blocked only for a reason that lies under it."""
+        expected = self.open[dismiss.generation]
+        assert not expected.has_outcome(dismiss.step.id), f"{dismiss.step.id} has two outcomes"
+        expected.dismissed[dismiss.step.id] = dismiss.outcome
+        if dismiss.outcome is Outcome.BLOCKED:
+            assert any(self._is_stuck(step, expected) for step in self._below(dismiss.step, expected))
+        elif "its start is running" in dismiss.because:
+            expected.succeeded.add(dismiss.step.id)
+
+    def _below(self, step: Step, expected: Expected) -> list[Step]:
+        found = [step]
+        for other in found:
+            found.extend(expected.steps[name] for name in other.waits)
+        return found
+
+    def _is_stuck(self, step: Step, expected: Expected) -> bool:
+        streak = self.streaks.get((step.id.service, step.digest), Streak())
+        return bool(step.held_by) or step.id in expected.quarantined or streak.count >= step.retries.attempts
+
+    def check_quarantine(self, quarantine: Quarantine) -> None:
+        """Only after all attempts failed."""
+        step = quarantine.step
+        streak = self.streaks[step.id.service, step.digest]
+        assert streak.count == quarantine.attempts >= step.retries.attempts
+        expected = self.open[quarantine.generation]
+        assert not expected.has_outcome(step.id)
+        expected.quarantined.add(step.id)
+
+    def check_close(self, close: Close) -> None:
+        """Once, when every step has its outcome."""
+        expected = self.open.pop(close.generation)
+        superseded = expected is not self.newest or self.world.machine.is_draining
+        for step in expected.steps:
+            assert expected.has_outcome(step) or (superseded and step in expected.failed), (
+                f"{step} has no outcome"
+            )
+        assert close.succeeded is (expected.succeeded >= expected.steps.keys())
+
+    def check_all_closed(self) -> None:
+        """Nothing runs any more, so nothing is open."""
+        assert not self.open
+
+    def check_no_slot_is_wasted(self) -> None:
+        """While a slot is free, nothing that may run is left waiting."""
+        world, expected = self.world, self.newest
+        if world.machine.is_draining or len(world.running) >= world.limits.parallel:
+            return
+        for step in expected.steps.values():
+            if expected.has_outcome(step.id) or step.id.service in world.running or step.held_by:
+                continue
+            if not set(step.waits) <= expected.succeeded or self._is_held(step):
+                continue
+            rests = world.machine.failing.look_up(step).not_before > world.now
+            assert rests, f"{step.id} could run, and does not"

@@ -1,0 +1,349 @@
+"""A simulated world: a tree that changes, a record, a daemon that can be killed, and scripts that take time and fail.
+
+It follows the record's contract to the letter (intent before act, applied only after success, versions never used
+twice) and checks every promise at every moment it can be broken. Nothing in it is random but the `chance` it is given.
+"""
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from paiwatch.catalog.service import Operator, Prerequisite, Retries, Service
+from paiwatch.convergence.events import (
+    Begin,
+    Close,
+    Dismiss,
+    Draining,
+    Ended,
+    Event,
+    HoldsChanged,
+    Intent,
+    Limits,
+    Outcome,
+    Planned,
+    Quarantine,
+    Retried,
+    Tick,
+    Wake,
+)
+from paiwatch.convergence.machine import Machine
+from paiwatch.convergence.progress import is_idle
+from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.plan.asked import Request, asked
+from paiwatch.plan.build import build
+from paiwatch.plan.plan import Kind, Plan, Step, StepId
+from paiwatch.plan.policy import Policy
+from paiwatch.releases.release import Desired
+from tests.builders import a_desired, a_service
+from tests.convergence.promises import Promises
+
+UP = frozenset({Operator.START, Operator.REFRESH})
+
+
+@dataclass(frozen=True)
+class Running:
+    """A script under way: when it ends and how, and the versions its prerequisites had when it began."""
+
+    step: Step
+    generation: int
+    began: float
+    ends: float
+    outcome: Outcome
+    versions: dict[str, int]
+
+
+@dataclass
+class Tree:
+    """What people commit."""
+
+    services: dict[str, Service] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    invalid: set[str] = field(default_factory=set)
+
+    def desired(self) -> Desired:
+        """What the newest commit asks for."""
+        texts = {
+            name: f"{service.scripts} {service.prerequisites} {self.texts[name]}"
+            for name, service in self.services.items()
+        }
+        return a_desired(*self.services.values(), texts=texts, invalid=self.invalid & set(self.services))
+
+
+class World:
+    """Everything outside the machine, and the daemon's loop around it."""
+
+    def __init__(self, chance: random.Random, *, parallel: int, policy: Policy, calm: bool = False) -> None:
+        self.chance = chance
+        self.policy = policy
+        self.limits = Limits(parallel=parallel)
+        self.calm = calm
+        self.now = 0.0
+        self.tree = Tree()
+        self.memory: dict[str, Applied] = {}
+        self.holds: dict[str, Hold] = {}
+        self.archive: dict[str, Mapping[Operator, str]] = {}
+        self.up: dict[str, str] = {}
+        self.down: set[str] = set()
+        self.began_last: dict[str, float] = {}
+        self.succeeded_last: dict[str, float] = {}
+        self.running: dict[str, Running] = {}
+        self.wake: float | None = None
+        self.versions = 0
+        self.generation = 0
+        self.is_asked = False
+        self.promises = Promises(self)
+        self.machine = Machine(self.limits)
+
+    # ── the daemon ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def feed(self, event: Event, *, carried_out: int | None = None) -> None:
+        """Give the machine an event and carry out its intents (or only so many of them, before a crash)."""
+        self.wake = None
+        intents = self.machine.step(event, self.now)
+        for intent in intents[:carried_out]:
+            self._carry_out(intent)
+        if carried_out is None:
+            self.promises.check_no_slot_is_wasted()
+
+    def _carry_out(self, intent: Intent) -> None:
+        match intent:
+            case Begin():
+                self.promises.check_begin(intent)
+                self._begin(intent)
+            case Dismiss():
+                self.promises.check_dismiss(intent)
+            case Quarantine():
+                self.promises.check_quarantine(intent)
+            case Close():
+                self.promises.check_close(intent)
+            case Wake():
+                assert intent.at > self.now
+                self.wake = intent.at
+
+    def accept(self, plan: Plan, *, is_asked: bool = False, carried_out: int | None = None) -> None:
+        """Make this plan the newest generation."""
+        self.generation += 1
+        self.is_asked = is_asked
+        self.promises.expect(self.generation, plan)
+        self.feed(Planned(plan=plan, generation=self.generation), carried_out=carried_out)
+
+    def look(self, *, carried_out: int | None = None) -> None:
+        """Plan what the tree asks for, from the record as it is now."""
+        self.accept(build(self.tree.desired(), self.memory, self.policy), carried_out=carried_out)
+
+    def crash(self) -> None:
+        """Kill the daemon and all it runs, at any moment; then start it again on what the record knows."""
+        for run in self.running.values():
+            self._half_done(run.step)
+        book = self.machine.failing.book
+        self.running.clear()
+        self.promises.forget_open()
+        self.machine = Machine(self.limits, failures=book, holds=self.holds)
+        self.look()
+
+    def drain(self) -> None:
+        """Stop in an orderly way, and start again."""
+        self.feed(Draining())
+        while self.running:
+            self.pass_time()
+        assert is_idle(self.machine)
+        self.promises.check_all_closed()
+        self.promises.forget_open()
+        self.machine = Machine(self.limits, failures=self.machine.failing.book, holds=self.holds)
+        self.look()
+
+    # ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin(self, begin: Begin) -> None:
+        step, name = begin.step, begin.step.id.service
+        self.memory[name] = replace(
+            self.memory.get(name, Applied(service=name)),
+            touched=step.digest,
+            touched_by=step.id.operator,
+            scripts=self._archive(step),
+        )
+        self.running[name] = Running(
+            step=step,
+            generation=begin.generation,
+            began=self.now,
+            ends=self.now + self.chance.randint(1, 20),
+            outcome=self._choose_outcome(),
+            versions={other: self.version_of(other) for other in step.prerequisites},
+        )
+
+    def _archive(self, step: Step) -> Mapping[Operator, str]:
+        """The scripts of a release, remembered from when the tree had it."""
+        release = self.tree.desired().releases.get(step.id.service)
+        if release is not None and release.digest == step.digest:
+            self.archive[step.digest] = self.tree.services[step.id.service].scripts
+        return self.archive[step.digest]
+
+    def _choose_outcome(self) -> Outcome:
+        if self.calm or self.chance.random() < 0.65:
+            return Outcome.SUCCEEDED
+        return self.chance.choice((Outcome.FAILED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.INTERRUPTED))
+
+    def version_of(self, name: str) -> int:
+        """As the record would say it: 0 when it is not applied."""
+        applied = self.memory.get(name)
+        return applied.version if applied is not None and applied.digest else 0
+
+    def pass_time(self) -> None:
+        """Go on to whatever comes first: the end of a script, or a wake-up."""
+        ends = min((run.ends for run in self.running.values()), default=None)
+        moments = [moment for moment in (ends, self.wake) if moment is not None]
+        if not moments:
+            return
+        self.now = max(self.now, min(moments))
+        if ends is not None and ends <= self.now:
+            self.end(min(self.running.values(), key=lambda run: (run.ends, run.step.id.service)))
+        else:
+            self.feed(Tick())
+
+    def end(self, run: Running) -> None:
+        """A script ends: the world first, then the record, then the machine."""
+        step = run.step
+        if run.outcome is Outcome.SUCCEEDED:
+            self._done(run)
+        else:
+            self._half_done(step)
+        del self.running[step.id.service]
+        self.promises.note_end(step, run.generation, run.outcome)
+        self.feed(
+            Ended(step=step.id, digest=step.digest, generation=run.generation, outcome=run.outcome),
+        )
+
+    def _done(self, run: Running) -> None:
+        """The world is as the operator says, and the record notes it if it was the last step."""
+        step, name = run.step, run.step.id.service
+        if step.id.operator in UP:
+            assert step.id.operator is Operator.START or name not in self.down, (
+                f"refreshed {name}, which was down"
+            )
+            self.up[name] = step.digest
+            self.down.discard(name)
+            self.began_last[name], self.succeeded_last[name] = run.began, self.now
+        else:
+            self.up.pop(name, None)
+            self.down.add(name)
+        if step.last:
+            self._record(run)
+
+    def _record(self, run: Running) -> None:
+        step, name = run.step, run.step.id.service
+        if step.id.operator in UP:
+            self.versions += 1
+            self.memory[name] = replace(
+                self.memory[name],
+                digest=step.digest,
+                touched="",
+                touched_by=None,
+                version=self.versions,
+                prerequisites=run.versions,
+            )
+            if step.kind is Kind.ASKED and self.holds.get(name, _SUSPENDED).by is not HeldBy.SUSPENDED:
+                self.change_holds({other: hold for other, hold in self.holds.items() if other != name})
+        elif step.kind is Kind.REMOVED:
+            del self.memory[name]
+        else:
+            self.memory[name] = replace(self.memory[name], digest="")
+            by = HeldBy.STOPPED if step.id.operator is Operator.STOP else HeldBy.DELETED
+            # Before the machine hears of the end: else a newer plan would start it again at once.
+            self.change_holds(self.holds | {name: Hold(service=name, by=by, reason="asked", since=self.now)})
+
+    def _half_done(self, step: Step) -> None:
+        """Nobody knows how far it came."""
+        name = step.id.service
+        self.down.discard(name)
+        match self.chance.randint(0, 2):
+            case 0:
+                self.up.pop(name, None)
+            case 1:
+                self.up[name] = step.digest
+
+    # ── people ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def change_holds(self, holds: dict[str, Hold]) -> None:
+        """Suspend and resume."""
+        self.holds = holds
+        self.feed(HoldsChanged(holds=dict(holds)))
+
+    def retry(self, services: Iterable[str] = ()) -> None:
+        """As `paiwatch retry`: forget failures, then look again."""
+        self.promises.note_retry(frozenset(services))
+        self.feed(Retried(services=frozenset(services)))
+        self.look()
+
+    def ask(self, request: Request) -> None:
+        """As `paiwatch service …`."""
+        plan = asked(request, self.tree.desired(), self.memory, self.policy)
+        self.promises.note_asked(plan)
+        self.accept(plan, is_asked=True)
+
+    # ── convergence ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run_until_idle(self) -> None:
+        """Let everything happen that happens by itself."""
+        for _ in range(10_000):
+            if is_idle(self.machine):
+                self.feed(HoldsChanged(holds=dict(self.holds)))
+                if not is_idle(self.machine):
+                    continue
+                if not self.is_asked:
+                    return
+                self.look()
+            self.pass_time()
+        raise AssertionError("this never comes to rest")
+
+    def excused(self) -> set[str]:
+        """Services that need not be as desired: held, invalid, quarantined, or standing on one that is."""
+        desired = self.tree.desired()
+        quarantined = {
+            service
+            for (service, digest), failures in self.machine.failing.book.items()
+            if failures.quarantined
+        }
+        bad = set(self.holds) | set(desired.invalid) | quarantined
+        for name in self.tree.services:  # prerequisites come first in it
+            if any(edge.service in bad for edge in self.tree.services[name].prerequisites):
+                bad.add(name)
+        return bad
+
+    def check_converged(self) -> None:
+        """The world is what the newest commit asks for, wherever nothing excuses it."""
+        desired, excused = self.tree.desired(), self.excused()
+        for name, release in desired.releases.items():
+            if name in excused:
+                continue
+            assert self.up.get(name) == release.digest, f"{name} does not run its release"
+            for edge in desired.services[name].prerequisites:
+                if self.policy.follows(edge) and edge.service in desired.releases:
+                    assert self.succeeded_last[edge.service] <= self.began_last[name], f"{name} missed {edge}"
+        if self.policy.removed != "keep":
+            kept = build(desired, self.memory, self.policy).kept
+            left = set(self.memory).difference(self.tree.services, kept)
+            for name in left & excused:
+                left -= {name} | self.promises.remembered(name)
+            assert not left, f"{left} should be removed"
+
+
+_SUSPENDED = Hold(service="", by=HeldBy.SUSPENDED, reason="", since=0.0)
+
+RETRIES = Retries(attempts=3, first=4.0, max=30.0)
+
+
+def a_random_service(chance: random.Random, name: str, earlier: Iterable[str]) -> Service:
+    """With some scripts, and prerequisites among the earlier ones (also some that do not exist)."""
+    extra = [verb for verb in (Operator.STOP, Operator.REFRESH, Operator.DELETE) if chance.random() < 0.75]
+    edges = tuple(Prerequisite(service=other) for other in earlier if chance.random() < 0.3)
+    return a_service(
+        name,
+        needs=edges,
+        scripts={verb: f"{verb}.sh" for verb in (Operator.START, *extra)},
+        retries=RETRIES,
+    )
+
+
+def steps_by_id(plan: Plan) -> dict[StepId, Step]:
+    """The steps of a plan by their names."""
+    return {step.id: step for step in plan.steps}
