@@ -1,8 +1,9 @@
 """`paiwatch logs`: the output of a run, as it was or as it comes."""
 
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from paiwatch.errors import ConfigError
 from paiwatch.record.history import History
 from paiwatch.record.rows import RunRow
 from paiwatch.report import runs
+from paiwatch.settings import Settings
 
 _LOOK_EVERY = 0.2  # seconds between looks at a log that grows
 _CHUNK = 64 * 1024
@@ -23,23 +25,42 @@ _CHUNK = 64 * 1024
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run ends.")
 @configured
 def logs(call: Call, *, which: str, follow: bool) -> None:
-    """The output of the last run of SERVICE, or of the run with this number."""
-    state = call.settings().state
-    with History.open(state) as past:
+    """The output of the last run of SERVICE, or of the run with this number. Secret values are masked."""
+    settings = call.settings()
+    with History.open(settings.state) as past:
         row = find(past, which)
 
         def is_over() -> bool:
             is_alive = (
-                holder.find(state) is not None
-            )  # before the record is read: who ended in between has written the end
+                holder.find(settings.state) is not None
+            )  # first: who ends in between has written the end
             now = past.run(row.id)
             return now is None or runs.as_seen(now, is_alive=is_alive).outcome is not None
 
-        click.echo(_heading(row, is_over=is_over()), err=True)
-
-        for chunk in read(row.log, is_over if follow else lambda: True):
-            sys.stdout.buffer.write(chunk)
+        ended = is_over()
+        click.echo(_heading(row, is_over=ended), err=True)
+        mask = _unmasked if row.outcome is not None else _masking(settings)
+        for piece in lines(read(row.log, is_over if follow and not ended else lambda: True)):
+            sys.stdout.buffer.write(mask(piece))
             sys.stdout.buffer.flush()
+
+
+def _unmasked(piece: bytes) -> bytes:
+    """Output of a run that has its end is masked in its file already."""
+    return piece
+
+
+def _masking(settings: Settings) -> Callable[[bytes], bytes]:
+    """Output that still grows (or was cut off) is not masked in its file: here it is, with the secrets of the trees as they are now."""
+    from paiwatch.cli import view  # noqa: PLC0415 (heavy; the output of runs that ended needs no look at the trees)
+
+    with view.look(settings) as seen:
+        scrubber = seen.scrubber
+
+    def mask(piece: bytes) -> bytes:
+        return scrubber.scrub(piece.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+
+    return mask
 
 
 def find(past: History, which: str) -> RunRow:
@@ -53,27 +74,36 @@ def find(past: History, which: str) -> RunRow:
 
 
 def read(log: Path, is_over: Callable[[], bool]) -> Iterator[bytes]:
-    """The file's bytes, going on while the run does. What came before the run was seen to be over is all read."""
-    position = 0
-    while True:
-        ends_here = is_over()
-        for chunk in _from(log, position):
-            position += len(chunk)
-            yield chunk
-        if ends_here:
+    """The file's bytes, going on while the run does. What came before the run was seen to be over is all read.
+
+    One descriptor to the end: when a run ends, its file is replaced by the masked and shortened one. Of output that was
+    already cut, the hole in the middle is left out.
+    """
+    while not log.exists():
+        if is_over():
             return
         time.sleep(_LOOK_EVERY)
-
-
-def _from(log: Path, position: int) -> Iterator[bytes]:
-    """What lies beyond a position; nothing while (or if no longer) the file is there."""
-    try:
-        with log.open("rb") as file:
-            file.seek(position)
+    with log.open("rb") as file:
+        while True:
+            ends_here = is_over()
+            if file.tell() > os.fstat(file.fileno()).st_size:  # it was shortened where holes cannot be had
+                file.seek(0, os.SEEK_END)
             while chunk := file.read(_CHUNK):
-                yield chunk
-    except FileNotFoundError:
-        return
+                yield chunk.replace(b"\0", b"")
+            if ends_here:
+                return
+            time.sleep(_LOOK_EVERY)
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole lines, many at once, so that no secret of one line is divided; the last may have no end."""
+    rest = b""
+    for chunk in chunks:
+        whole, end, rest = (rest + chunk).rpartition(b"\n")
+        if end:
+            yield whole + end
+    if rest:
+        yield rest
 
 
 def _heading(row: RunRow, *, is_over: bool) -> str:

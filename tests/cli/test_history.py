@@ -1,6 +1,6 @@
 """`history`, `logs` and `status` over a real record, with no daemon."""
 
-import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,22 +122,47 @@ def test_logs_of_what_never_ran_is_bad_input(world: World, which: str) -> None:
     assert f"no run of '{which}' is recorded" in result.stderr
 
 
-def test_logs_follow_a_run_to_its_end(tmp_path: Path) -> None:
+def script(*texts: str | None) -> Callable[[Path], Callable[[], bool]]:
+    """A run that at each look has written more (None: replaced its file, as the end of a run does), and is over at the last."""
+
+    def begin(log: Path) -> Callable[[], bool]:
+        left = list(texts)
+
+        def is_over() -> bool:
+            text = left.pop(0)
+            if text is None:
+                masked = log.with_name("masked")
+                masked.write_text("short")
+                masked.replace(log)
+            else:
+                with log.open("a") as file:
+                    file.write(text)
+            return not left
+
+        return is_over
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        pytest.param(script("first\n", "second\n"), b"first\nsecond\n", id="grows"),
+        pytest.param(script("first\n", "fir", "st\nno end", ""), b"first\nfirst\nno end", id="half-lines"),
+        pytest.param(script("first\n", "last\n", None), b"first\nlast\n", id="replaced-at-the-end"),
+        pytest.param(script("", ""), b"", id="silent"),
+    ],
+)
+def test_logs_follow_a_run_to_its_end(
+    tmp_path: Path, looks: Callable[[Path], Callable[[], bool]], expected: bytes
+) -> None:
     log = tmp_path / "1.log"
-    ended = threading.Event()
-    looks = 0
 
-    def is_over() -> bool:
-        nonlocal looks
-        looks += 1
-        if looks == 2:
-            log.write_text("first\n")
-        if looks == 3:
-            log.write_text("first\nsecond\n")
-            ended.set()
-        return ended.is_set()
+    assert b"".join(logs.lines(logs.read(log, looks(log)))) == expected
 
-    assert b"".join(logs.read(log, is_over)) == b"first\nsecond\n"
+
+def test_lines_are_never_divided() -> None:
+    assert [*logs.lines([b"a", b"b\nc\nd", b"e"])] == [b"ab\nc\n", b"de"]
 
 
 def test_a_service_named_like_a_number_is_meant_before_the_run(world: World) -> None:

@@ -1,0 +1,88 @@
+"""`paiwatch why`: why a service would run now, or why not; and why it ran last."""
+
+import difflib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from paiwatch.cli import holder, table, view
+from paiwatch.cli.call import Call, shared
+from paiwatch.cli.view import View
+from paiwatch.errors import ConfigError
+from paiwatch.plan import why as explaining
+from paiwatch.record.history import History
+from paiwatch.record.rows import RunRow
+from paiwatch.report import plans, runs, times
+
+
+@click.command()
+@click.argument("service")
+@shared
+def why(call: Call, *, service: str) -> None:
+    """Why SERVICE would run now: every reason, and the chain that brought it in. Or why not. Then why it ran last."""
+    settings = call.settings()
+    with view.look(settings) as seen, History.open(settings.state) as past:
+        is_alive = holder.find(settings.state) is not None
+        last = next((runs.as_seen(row, is_alive=is_alive) for row in past.runs(service, limit=1)), None)
+        if last is None and service not in _known(seen):
+            raise ConfigError(_unknown(service, seen))
+        if call.wants_json:
+            click.echo(json.dumps(_document(service, seen, last), indent=2, ensure_ascii=False))
+        else:
+            width = table.screen_width()
+            for text in _paragraphs(service, seen, last):
+                click.echo(table.wrapped(table.plain(text), width))
+
+
+def _known(seen: View) -> frozenset[str]:
+    """Every service that the tree or the record names."""
+    return frozenset(seen.desired.services) | seen.desired.invalid | frozenset(seen.memory)
+
+
+def _unknown(service: str, seen: View) -> str:
+    near = difflib.get_close_matches(service, sorted(_known(seen)), n=1)
+    guess = f"; did you mean '{near[0]}'?" if near else "; `paiwatch graph` lists them"
+    return f"there is no service '{service}', neither in the tree nor in the record{guess}"
+
+
+def _why_not(service: str, seen: View) -> tuple[str, ...]:
+    return explaining.why_not(service, seen.desired, seen.memory, seen.plan)
+
+
+def _paragraphs(service: str, seen: View, last: RunRow | None) -> Iterator[str]:
+    """Now, then what holds it, then the past."""
+    for step in seen.plan.steps:
+        if step.id.service == service:
+            first, *rest = explaining.explain(step)
+            yield "\n".join([f"would run: {first}", *(f"  {sentence}" for sentence in rest)])
+    if sentences := _why_not(service, seen):
+        first, *rest = sentences
+        yield "\n".join([f"would not run: {first}", *(f"  {sentence}" for sentence in rest)])
+    now = time.time()
+    yield from (f"held: {view.hold_text(hold, now=now)}" for hold in view.holds_in_force(seen, service))
+    if last is not None:
+        yield "\n".join(_last(last, now))
+
+
+def _last(last: RunRow, now: float) -> list[str]:
+    """The last run, and the reasons it had then."""
+    when = times.ago(last.ended or last.began, now)
+    return [
+        f"last run: #{last.id} {last.operator} {runs.outcome(last)} {when} (config {last.config[:8]}, src {last.src[:8]})",
+        *(f"  {reason.detail}" for reason in last.reasons),
+    ]
+
+
+def _document(service: str, seen: View, last: RunRow | None) -> dict[str, Any]:
+    """The shape of `why -o json` (docs/cli.md)."""
+    problems = [problem for problem in seen.plan.problems if problem.service == service]
+    return {
+        "service": service,
+        "steps": [plans.step_document(step) for step in seen.plan.steps if step.id.service == service],
+        "why_not": [*_why_not(service, seen)],
+        "problems": [plans.problem_document(problem) for problem in problems],
+        "last_run": None if last is None else runs.run_document(last),
+    }
