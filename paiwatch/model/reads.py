@@ -5,16 +5,27 @@ Everything rests on `Sight.see`: it is used when a read is recorded and when it 
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
 from typing import Any
+
+from paiwatch.scrub import MASK, without_credentials
 
 #: Keys and list indexes from cluster_cfg downwards; () is cluster_cfg itself.
 KeyPath = tuple[str | int, ...]
 
-MASK = "•••"
 _SHOWN_LIMIT = 80
+
+
+class _Top(Enum):
+    """A type of its own, so that no section can be called like it."""
+
+    TOP = "top"
+
+
+#: Where reads of cluster_cfg itself (path ()) are filed, beside the sections.
+TOP = _Top.TOP
 
 
 class How(StrEnum):
@@ -75,6 +86,14 @@ def kind_of(value: Any) -> str:
     return "list" if isinstance(value, list) else type(value).__name__
 
 
+@dataclass(slots=True)
+class _Answers:
+    """What was answered about one top-level section."""
+
+    seen: dict[tuple[KeyPath, str], str] = field(default_factory=dict)
+    reads: dict[tuple[str, KeyPath, str], Read] = field(default_factory=dict)
+
+
 class Sight:
     """One cluster_cfg, looked at many times: remembers each answer, so that services sharing a key share the work.
 
@@ -84,36 +103,42 @@ class Sight:
     def __init__(self, cluster_cfg: Mapping[Any, Any], *, secret: re.Pattern[str] | None = None) -> None:
         self.cluster_cfg = cluster_cfg
         self._secret = secret
-        self._seen: dict[tuple[KeyPath, str], str] = {}
-        self._reads: dict[tuple[str, KeyPath, str], Read] = {}
+        self._answers: dict[Any, _Answers] = {}
 
     def see(self, path: KeyPath, how: str) -> str:
         """Digest of what this question meets here; empty where nothing lies."""
-        asked = (path, how)
-        seen = self._seen.get(asked)
+        answers = self._about(path)
+        seen = answers.seen.get((path, how))
         if seen is None:
-            seen = self._seen[asked] = _answer(self.cluster_cfg, path, how)
+            seen = answers.seen[path, how] = _answer(self.cluster_cfg, path, how)
         return seen
 
     def read(self, template: str, path: KeyPath, how: str) -> Read:
         """The Read of this question as it is answered here."""
+        reads = self._about(path).reads
         asked = (template, path, how)
-        if asked not in self._reads:
-            self._reads[asked] = Read(
-                template=template, path=path, how=how, seen=self.see(path, how), shown=self._shown(path, how)
-            )
-        return self._reads[asked]
+        if asked not in reads:
+            shown = self._shown(path, how)
+            reads[asked] = Read(template=template, path=path, how=how, seen=self.see(path, how), shown=shown)
+        return reads[asked]
 
     def same(self, reads: Iterable[Read]) -> bool:
         """True when every read would see what it saw."""
         return all(self.see(read.path, read.how) == read.seen for read in reads)
 
-    def moved_to(self, cluster_cfg: Mapping[Any, Any], changed: frozenset[Any]) -> "Sight":
-        """Sight of a newer cluster_cfg whose top-level sections other than `changed` are equal: keeps their answers."""
+    def moved_to(self, cluster_cfg: Mapping[Any, Any], changed: Collection[Any]) -> "Sight":
+        """Sight of a newer cluster_cfg whose top-level sections other than `changed` are equal: shares their answers."""
         newer = Sight(cluster_cfg, secret=self._secret)
-        newer._seen = {asked: seen for asked, seen in self._seen.items() if _survives(asked[0], changed)}
-        newer._reads = {asked: read for asked, read in self._reads.items() if _survives(asked[1], changed)}
+        newer._answers = {top: answers for top, answers in self._answers.items() if top not in changed}
+        newer._answers.pop(TOP, None)
         return newer
+
+    def _about(self, path: KeyPath) -> "_Answers":
+        top = path[0] if path else TOP
+        answers = self._answers.get(top)
+        if answers is None:
+            answers = self._answers[top] = _Answers()
+        return answers
 
     def _shown(self, path: KeyPath, how: str) -> str:
         found, value = find(self.cluster_cfg, path)
@@ -121,7 +146,7 @@ class Sight:
             return ""
         if is_secret(path, self._secret):
             return MASK
-        text = str(value)
+        text = without_credentials(str(value))
         return text if len(text) <= _SHOWN_LIMIT else ""
 
 
@@ -149,10 +174,6 @@ def _secret_texts(value: Any, pattern: re.Pattern[str], *, below: bool) -> Itera
             yield from _secret_texts(inner, pattern, below=below)
     elif below and value is not None and not isinstance(value, bool):
         yield str(value)
-
-
-def _survives(path: KeyPath, changed: frozenset[Any]) -> bool:
-    return bool(path) and path[0] not in changed
 
 
 def _answer(cluster_cfg: Any, path: KeyPath, how: str) -> str:

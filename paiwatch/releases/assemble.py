@@ -76,7 +76,7 @@ def _release(
     return Release(
         service=service.name,
         digest=release_digest(files),
-        files=files,
+        files=dict(sorted(files.items())),
         rendered={target: outcome.content for target, outcome in rendered.items()},
         reads=_reads(rendered, sight),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import Read
-from paiwatch.problem import Problem
+from paiwatch.problem import Problem, errors
 from paiwatch.snapshot import Mode, Snapshot
 
 __all__ = ["Desired", "OnDemand", "Read", "Release", "ReleaseFile"]
@@ -72,3 +72,8 @@ class Desired:
     invalid: frozenset[str]
     problems: tuple[Problem, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def is_broken(self) -> bool:
+        """True when a problem concerns the whole tree: nothing may be planned from this, the last good state stays."""
+        return any(not problem.service for problem in errors(self.problems))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from paiwatch.model.reads import MASK, How, Read, Sight, secret_values, still_seen
+from paiwatch.model.reads import How, Read, Sight, secret_values, still_seen
+from paiwatch.scrub import MASK
 
 CFG: dict[Any, Any] = {
     "grafana": {"port": 3000, "password": "hunter22", "tags": ["a", "b"]},

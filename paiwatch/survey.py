@@ -1,1 +1,0 @@
-"""What one snapshot asks for."""

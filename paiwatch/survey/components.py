@@ -1,0 +1,89 @@
+"""The src side of a look: which services there are, and each component's defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paiwatch import yamltext
+from paiwatch.catalog import catalog as catalogs
+from paiwatch.catalog import components as folders
+from paiwatch.catalog.catalog import Catalog, Declared
+from paiwatch.catalog.components import DECLARATION, Deploy
+from paiwatch.catalog.files import link_oids
+from paiwatch.document import Document
+from paiwatch.snapshot import Contents, Entry, Mode, Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Components:
+    """All of one src tree but its releases. Values of unchanged services are the very objects of the look before."""
+
+    tree: Tree
+    deploys: Mapping[str, Deploy]
+    declared: Mapping[str, Declared]
+    catalog: Catalog
+    defaults: Mapping[str, tuple[str, Entry]]  # by component: path and entry of its config/<component>.yaml
+
+
+def survey_components(tree: Tree, read: Contents, before: Components | None) -> Components:
+    """The components of this tree; only services whose deploy folder changed are read and declared again."""
+    if before is not None and is_same_tree(tree, before.tree):
+        return before
+    deploys = _deploys(tree, before)
+    declared = _declare(tree, deploys, read, before)
+    if before is not None and declared == before.declared and deploys.keys() == before.deploys.keys():
+        catalog = before.catalog
+    else:
+        catalog = catalogs.assemble(declared, folders=deploys.keys())
+    return Components(
+        tree=tree, deploys=deploys, declared=declared, catalog=catalog, defaults=_defaults(tree, deploys)
+    )
+
+
+def is_same_tree(tree: Tree, other: Tree) -> bool:
+    """Equal revisions of one folder have equal files."""
+    return (tree.revision.id, tree.folder) == (other.revision.id, other.folder)
+
+
+def _deploys(tree: Tree, before: Components | None) -> dict[str, Deploy]:
+    """Every component's deploy folder: the object of the look before where nothing in it changed."""
+    deploys: dict[str, Deploy] = dict(folders.components(tree))
+    if before is not None and tree.prefix == before.tree.prefix:
+        for name, deploy in deploys.items():
+            known = before.deploys.get(name)
+            if known is not None and known == deploy:
+                deploys[name] = known
+    return deploys
+
+
+def _declare(
+    tree: Tree, deploys: Mapping[str, Deploy], read: Contents, before: Components | None
+) -> dict[str, Declared]:
+    found = folders.services(deploys)
+    kept: dict[str, Declared] = {}
+    if before is not None:
+        kept = {name: before.declared[name] for name in found if before.deploys.get(name) is deploys[name]}
+    fresh = {name: deploy for name, deploy in found.items() if name not in kept}
+    contents = read({oid for deploy in fresh.values() for oid in _wanted(deploy)})
+    declared = {name: _declared(tree, name, deploy, contents) for name, deploy in fresh.items()}
+    return {name: kept.get(name) or declared[name] for name in sorted(found)}
+
+
+def _wanted(deploy: Deploy) -> frozenset[str]:
+    declaration = deploy[DECLARATION]
+    own = frozenset() if declaration.mode is Mode.SUBMODULE else frozenset({declaration.oid})
+    return own | link_oids(deploy)
+
+
+def _declared(tree: Tree, name: str, deploy: Deploy, contents: Mapping[str, bytes]) -> Declared:
+    folder = f"{tree.prefix}{name}"
+    file = f"{folder}/deploy/{DECLARATION}"
+    content = contents.get(deploy[DECLARATION].oid)
+    document = Document(file=file, value=None)
+    if content is not None:
+        document = yamltext.parse(content, file=file, dialect=yamltext.Dialect.STRICT)
+    return catalogs.declare(name, folder, document, deploy, contents)
+
+
+def _defaults(tree: Tree, deploys: Mapping[str, Deploy]) -> dict[str, tuple[str, Entry]]:
+    paths = {name: f"{tree.prefix}{name}/config/{name}.yaml" for name in sorted(deploys)}
+    return {name: (path, tree.files[path]) for name, path in paths.items() if path in tree.files}

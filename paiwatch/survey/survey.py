@@ -1,0 +1,114 @@
+"""Survey: snapshots in, Desired out; remembers what saves work at the next look."""
+
+import re
+from collections.abc import Mapping
+
+from paiwatch.errors import StalledError
+from paiwatch.model.reads import Sight
+from paiwatch.problem import Problem
+from paiwatch.releases.release import Desired, Release
+from paiwatch.releases.render import Renderer
+from paiwatch.snapshot import Contents, Snapshot
+from paiwatch.survey.components import Components, survey_components
+from paiwatch.survey.configuration import Configuration, changed_sections, survey_configuration
+from paiwatch.survey.outcomes import Outcomes, assembled_in_full, survey_outcomes
+
+
+class Survey:
+    """Looks at snapshots, one at a time, on one thread. What it remembers changes how long a look takes, never its result.
+
+    `strict` makes a missing key an error in templates; `secret_keys` is the pattern of keys whose values are secret.
+    """
+
+    def __init__(self, *, strict: bool, secret_keys: str) -> None:
+        self._secret = re.compile(secret_keys)
+        self._renderer = Renderer(strict=strict)
+        self._components: Components | None = None
+        self._configuration: Configuration | None = None
+        self._rendered_from: Configuration | None = None
+        self._outcomes = Outcomes()
+        self._read_src: Contents = _nothing
+
+    def look(self, snapshot: Snapshot, read_config: Contents, read_src: Contents) -> Desired:
+        """What this snapshot asks for. Raises TransientError when contents cannot be read; then nothing was remembered wrongly."""
+        self._read_src = read_src
+        self._components = survey_components(snapshot.src, read_src, self._components)
+        self._configuration = survey_configuration(
+            snapshot.config,
+            self._components,
+            read_config=read_config,
+            read_src=read_src,
+            secret=self._secret,
+            before=self._configuration,
+        )
+        if self._configuration.is_broken or self._configuration.sight is None:
+            return _broken(snapshot, self._components, self._configuration)
+        self._render(self._components, self._configuration, self._configuration.sight)
+        return _desired(snapshot, self._components, self._configuration, self._outcomes)
+
+    def render(self, service: str) -> Release:
+        """The release of this service at the last look with a usable configuration, with the bytes of its rendered files.
+
+        Raises StalledError when that look found no release of it.
+        """
+        outcome = self._outcomes.by_service.get(service)
+        sight = self._rendered_from.sight if self._rendered_from else None
+        if outcome is None or outcome.declared.service is None or sight is None:
+            raise StalledError(f"{service} has no release in this snapshot; see its problems")
+        assembled = assembled_in_full(
+            outcome.declared.service, outcome.deploy, sight, read=self._read_src, renderer=self._renderer
+        )
+        if assembled.release is None:
+            raise StalledError("; ".join(str(problem) for problem in assembled.problems))
+        return assembled.release
+
+    def _render(self, components: Components, configuration: Configuration, sight: Sight) -> None:
+        self._outcomes = survey_outcomes(
+            components,
+            sight,
+            changed_sections(self._rendered_from, configuration),
+            read=self._read_src,
+            renderer=self._renderer,
+            before=self._outcomes,
+        )
+        self._rendered_from = configuration
+
+
+def _nothing(_oids: object) -> Mapping[str, bytes]:
+    return {}
+
+
+def _secrets(configuration: Configuration) -> frozenset[str]:
+    return frozenset().union(*configuration.secrets.values())
+
+
+def _broken(snapshot: Snapshot, components: Components, configuration: Configuration) -> Desired:
+    """Without a usable cluster_cfg nobody can tell what any service should be: all are invalid, none has a release."""
+    catalog = components.catalog
+    return Desired(
+        snapshot=snapshot,
+        services=catalog.services,
+        releases={},
+        invalid=frozenset(components.declared),
+        problems=tuple(sorted((*catalog.problems, *configuration.problems))),
+        secrets=_secrets(configuration),
+    )
+
+
+def _desired(
+    snapshot: Snapshot, components: Components, configuration: Configuration, outcomes: Outcomes
+) -> Desired:
+    catalog = components.catalog
+    assembled = {name: outcome.assembled for name, outcome in outcomes.by_service.items()}
+    problems: list[Problem] = [*catalog.problems, *configuration.problems]
+    for one in assembled.values():
+        problems.extend(one.problems)
+    failed = {name for name, one in assembled.items() if one.release is None}
+    return Desired(
+        snapshot=snapshot,
+        services=catalog.services,
+        releases={name: one.release for name, one in assembled.items() if one.release is not None},
+        invalid=catalog.invalid | failed,
+        problems=tuple(sorted(problems)),
+        secrets=_secrets(configuration),
+    )
