@@ -1,0 +1,115 @@
+"""News as log lines: one listener, one line for each piece of news, ids in fields."""
+
+from paiwatch import logs
+from paiwatch.convergence.events import Outcome
+from paiwatch.news import (
+    GenerationAccepted,
+    GenerationClosed,
+    LookFailed,
+    LookRecovered,
+    News,
+    ProblemsFound,
+    RunInterrupted,
+    StepBegan,
+    StepDismissed,
+    StepEnded,
+    StepQuarantined,
+)
+from paiwatch.plan.plan import Step
+from paiwatch.problem import Problem, Severity
+
+log = logs.get_logger("paiwatch")
+
+
+class Chronicle:
+    """Writes the log. It remembers the problems it told, so that each is told once when it comes and once when it goes."""
+
+    def __init__(self) -> None:
+        self._problems: frozenset[Problem] = frozenset()
+
+    def hear(self, news: News) -> None:
+        """Write what there is to write of one piece of news."""
+        match news:
+            case GenerationAccepted():
+                _accepted(news)
+            case StepBegan():
+                ids = _ids(news.step, news.generation)
+                log.info(logs.STEP_STARTED, **ids, run=news.run, attempt=news.attempt, why=_why(news.step))
+            case StepEnded():
+                _ended(news)
+            case StepDismissed():
+                ids = _ids(news.step, news.generation)
+                log.info(logs.STEP_DISMISSED, **ids, outcome=str(news.outcome), because=news.because)
+            case StepQuarantined():
+                ids = _ids(news.step, news.generation)
+                remedy = f"push a fix, or run: paiwatch retry {news.step.id.service}"
+                log.error(logs.STEP_HELD, **ids, attempts=news.attempts, remedy=remedy)
+            case ProblemsFound():
+                self._tell_problems(frozenset(news.problems))
+            case _:
+                _rest(news)
+
+    def _tell_problems(self, problems: frozenset[Problem]) -> None:
+        for problem in sorted(problems - self._problems):
+            tell = log.error if problem.severity is Severity.ERROR else log.warning
+            facts = {"place": problem.place, "message": problem.message, "remedy": problem.remedy}
+            tell(logs.PROBLEM_FOUND, service=problem.service or None, **facts)
+        for problem in sorted(self._problems - problems):
+            log.info(logs.PROBLEM_GONE, place=problem.place, message=problem.message)
+        self._problems = problems
+
+
+def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed | News) -> None:
+    match news:
+        case GenerationClosed(generation=generation, succeeded=succeeded, seconds=seconds):
+            tell = log.info if succeeded else log.error
+            tell(
+                logs.GENERATION_CLOSED, generation=generation, succeeded=succeeded, seconds=round(seconds, 3)
+            )
+        case LookFailed(message=message):
+            log.error(
+                logs.SOURCE_FAILED,
+                message=message,
+                remedy="the last good state stays; it is tried again by itself",
+            )
+        case LookRecovered():
+            log.info(logs.SOURCE_RECOVERED)
+        case RunInterrupted(run=run, service=service, operator=operator, ended=ended):
+            log.warning(
+                logs.RUN_INTERRUPTED, run=run, service=service, operator=operator, processes_ended=ended
+            )
+
+
+def _accepted(news: GenerationAccepted) -> None:
+    log.info(
+        logs.PLAN_ACCEPTED,
+        generation=news.generation,
+        config=news.config.short,
+        src=news.src.short,
+        subject=news.config.subject,
+        steps=[str(step.id) for step in news.plan.steps],
+        kept=list(news.plan.kept),
+    )
+
+
+def _ended(news: StepEnded) -> None:
+    result = news.result
+    facts = {"run": news.run, "attempt": news.attempt, "outcome": str(result.outcome), "exit": result.exit}
+    facts["seconds"] = round(result.seconds, 3)
+    ids = _ids(news.step, news.generation)
+    if result.outcome is Outcome.SUCCEEDED:
+        log.info(logs.STEP_FINISHED, **ids, **facts)
+        return
+    log.error(
+        logs.STEP_FINISHED, **ids, **facts, message=result.message, remedy=f"read: paiwatch logs {news.run}"
+    )
+    if news.retry_in is not None:
+        log.info(logs.STEP_RETRIED, **ids, seconds=round(news.retry_in, 1))
+
+
+def _ids(step: Step, generation: int) -> dict[str, object]:
+    return {"generation": generation, "service": step.id.service, "operator": str(step.id.operator)}
+
+
+def _why(step: Step) -> list[str]:
+    return [reason.detail for reason in step.reasons]

@@ -1,0 +1,26 @@
+"""`paiwatch suspend` and `paiwatch resume`: hands off a service, and back on."""
+
+import click
+
+from paiwatch.cli.acting import finish, obey
+from paiwatch.cli.call import Call, shared
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.option("--reason", required=True, help="Why; shown by status to whoever wonders.")
+@shared
+def suspend(call: Call, service: str | None, reason: str) -> None:
+    """Start nothing more for SERVICE (or for all) until `paiwatch resume`. What runs now finishes; it survives restarts."""
+    reply = obey(call, {"verb": "suspend", "service": service, "reason": reason})
+    finish(call, reply, f"{service or 'every service'} suspended: {reason}")
+
+
+@click.command()
+@click.argument("service", required=False)
+@shared
+def resume(call: Call, service: str | None) -> None:
+    """Take back `paiwatch suspend` for SERVICE (or the one for all)."""
+    reply = obey(call, {"verb": "resume", "service": service})
+    what = service or "the suspension of every service"
+    finish(call, reply, f"{what} resumed" if reply["resumed"] else f"{what} was not suspended")

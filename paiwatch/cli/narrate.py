@@ -1,0 +1,51 @@
+"""What a person reads while steps run: one line as each begins and ends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+_MARKS = {"succeeded": ("✔", "green"), "superseded": ("↷", "yellow"), "blocked": ("■", "yellow")}
+
+
+def line(news: Mapping[str, Any]) -> str | None:
+    """The line for one piece of news, None for what needs none."""
+    match news.get("news"):
+        case "accepted":
+            return _accepted(news)
+        case "began":
+            again = f" (attempt {news['attempt']})" if news["attempt"] > 1 else ""
+            return f"  ▶ {news['step']}{again}"
+        case "ended":
+            return _ended(news)
+        case "dismissed":
+            return _marked(news["outcome"], f"{news['step']} {news['outcome']}: {news['because']}")
+        case "quarantined":
+            return click.style(
+                f"  ✘ {news['step']} quarantined after {news['attempts']} attempts; "
+                f"`paiwatch retry {news['service']}` or a new commit tries again",
+                fg="red",
+            )
+        case _:
+            return None
+
+
+def _accepted(news: Mapping[str, Any]) -> str:
+    count = len(news["steps"])
+    work = "nothing to do" if not count else f"{count} step{'s' if count > 1 else ''}"
+    return click.style(f"generation {news['generation']}: {work}", bold=True)
+
+
+def _ended(news: Mapping[str, Any]) -> str:
+    text = f"{news['step']} {news['outcome']} after {news['seconds']:.1f} s"
+    if news["outcome"] != "succeeded":
+        text += f" ({news['message']})" if news["message"] else ""
+        text += f"; `paiwatch logs {news['run']}` shows its output"
+    if news["retry_in"] is not None:
+        text += f"; next try in {news['retry_in']:.0f} s"
+    return _marked(news["outcome"], text)
+
+
+def _marked(outcome: str, text: str) -> str:
+    mark, colour = _MARKS.get(outcome, ("✘", "red"))
+    return f"  {click.style(mark, fg=colour)} {text}"

@@ -1,0 +1,19 @@
+"""`paiwatch nudge`: look again now."""
+
+import click
+
+from paiwatch import control
+from paiwatch.cli import exits
+from paiwatch.cli.call import Call, configured
+from paiwatch.cli.exits import Code
+
+
+@click.command()
+@configured
+def nudge(call: Call) -> None:
+    """Ask the daemon to look for news now instead of at its next poll."""
+    state = call.settings().state
+    if control.ask(state, {"verb": "nudge"}) is None:
+        click.echo(f"paiwatch: no daemon runs on {state}; `paiwatch once` converges without one", err=True)
+        exits.leave(Code.FAILED)
+    click.echo("the daemon looks again")

@@ -1,0 +1,18 @@
+"""`paiwatch retry`: try what failed again, now."""
+
+import click
+
+from paiwatch.cli.acting import finish, obey
+from paiwatch.cli.call import Call, shared
+
+
+@click.command()
+@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@shared
+def retry(call: Call, services: tuple[str, ...]) -> None:
+    """Try failed and quarantined services again at once: these, or all of them."""
+    reply = obey(call, {"verb": "retry", "services": list(services)})
+    forgiven = ", ".join(reply["services"])
+    finish(
+        call, reply, f"trying again: {forgiven}" if forgiven else "nothing had failed; nothing to try again"
+    )

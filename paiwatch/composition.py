@@ -1,0 +1,23 @@
+"""Parts that both the daemon and look-only commands make from the settings. Plain constructor calls, nothing else."""
+
+from paiwatch.catalog.service import Retries
+from paiwatch.plan.policy import Policy, Removal
+from paiwatch.settings import Settings, Undefined
+from paiwatch.survey import Survey
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What planning needs of the settings."""
+    operators, retries = settings.operators, settings.operators.retries
+    return Policy(
+        dependents=operators.dependents,
+        removed=Removal(operators.removed),
+        timeout=operators.timeout,
+        retries=Retries(attempts=retries.attempts, first=retries.first, max=retries.max),
+    )
+
+
+def survey_of(settings: Settings) -> Survey:
+    """The survey as the settings want it."""
+    strict = settings.templates.undefined is Undefined.STRICT
+    return Survey(strict=strict, secret_keys=settings.log.secret_keys)

@@ -1,0 +1,325 @@
+"""The decider: one task that owns the state, feeds the pure core and carries out its intents.
+
+Everything that happens (a look at the world, the end of a run, a person's command, time) arrives in one inbox and
+is handled to the end before the next, so nothing in the middle needs a lock. It computes no plan and runs no script itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from paiwatch.clock import Clock
+from paiwatch.convergence.events import (
+    Begin,
+    Close,
+    Dismiss,
+    Draining,
+    Ended,
+    Event,
+    HoldsChanged,
+    Intent,
+    Planned,
+    Progress,
+    Quarantine,
+    Tick,
+    Wake,
+)
+from paiwatch.convergence.machine import Machine
+from paiwatch.convergence.progress import is_idle, is_settled, progress
+from paiwatch.news import (
+    GenerationAccepted,
+    GenerationClosed,
+    Listener,
+    ProblemsFound,
+    StepDismissed,
+    StepQuarantined,
+)
+from paiwatch.plan.applied import EVERYTHING, Hold
+from paiwatch.plan.build import build
+from paiwatch.plan.plan import Plan, StepId
+from paiwatch.plan.policy import Policy
+from paiwatch.problem import errors
+from paiwatch.record.rows import Begun
+from paiwatch.record.store import Record
+from paiwatch.releases.release import Desired, Release
+from paiwatch.runner import Runner
+from paiwatch.settings import Retention
+from paiwatch.writer import Writer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """The world was read. `consumed` is set once the decider no longer needs the lookout to stand still."""
+
+    desired: Desired
+    consumed: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Work of a person's command, to be done between two events; `done` gets its result or exception."""
+
+    work: Callable[[], Awaitable[object]]
+    done: asyncio.Future[object]
+
+
+@dataclass(slots=True, kw_only=True)
+class Underway:
+    """A generation that is not closed yet, and whoever waits for its end."""
+
+    plan: Plan
+    began: float
+    asked: bool
+    closed: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+def is_broken(desired: Desired) -> bool:
+    """Whether a fault concerns the whole tree, so that no plan can be made from it."""
+    return any(not problem.service for problem in errors(desired.problems))
+
+
+class Decider:
+    """Owns machine, plan in force and open generations. Start it with `run`; talk to it through the other methods."""
+
+    def __init__(
+        self,
+        *,
+        machine: Machine,
+        record: Record,
+        writer: Writer,
+        runner: Runner,
+        render: Callable[[tuple[str, ...]], Awaitable[Mapping[str, Release]]],
+        policy: Policy,
+        clock: Clock,
+        tell: Listener,
+        retention: Retention,
+        converges: bool,
+    ) -> None:
+        self._machine = machine
+        self._record = record
+        self._writer = writer
+        self._runner = runner
+        self._render = render
+        self._policy = policy
+        self._clock = clock
+        self._tell = tell
+        self._retention = retention
+        self._converges = converges
+        self._idle = asyncio.Condition()
+        self._inbox: asyncio.Queue[Looked | Ended | Command | Draining] = asyncio.Queue()
+        self._runs: set[asyncio.Task[None]] = set()
+        self._open: dict[int, Underway] = {}
+        self._wake_at: float | None = None
+        self._draining = False
+        self._holds: Mapping[str, Hold] = {}
+        self._latest: GenerationAccepted | None = None
+        self.desired: Desired | None = None
+        self.generation = 0
+        self.ids: tuple[str, str] | None = None  # snapshot of the newest generation
+        self.planned = asyncio.Event()  # set after the first plan
+
+    # ── from outside ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> None:
+        """Handle the inbox until drained. Runs are its children: none outlives this call."""
+        async with asyncio.TaskGroup() as group:
+            while not (self._draining and not self._runs):
+                await self._handle(await self._next(), group)
+
+    async def saw(self, desired: Desired) -> None:
+        """Tell it what the world asks for; returns once this is planned (or found to be known)."""
+        consumed = asyncio.Event()
+        self._inbox.put_nowait(Looked(desired=desired, consumed=consumed))
+        await consumed.wait()
+
+    async def between_events(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do this in the decider's own task, when nothing else is half done."""
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait(Command(work=work, done=done))
+        return await done  # type: ignore[return-value]  # the future carries what `work` returned
+
+    def drain(self) -> None:
+        """Begin nothing more; `run` returns when what runs has finished."""
+        self._inbox.put_nowait(Draining())
+
+    def cut_short(self) -> None:
+        """End what still runs: its scripts get TERM, then KILL, and are recorded as interrupted."""
+        for run in self._runs:
+            run.cancel()
+
+    async def wait_until_idle(self) -> bool:
+        """Wait until nothing runs and time alone changes nothing; whether all that was asked for is done."""
+        async with self._idle:
+            await self._idle.wait_for(lambda: is_idle(self._machine))
+        return is_settled(self._machine)
+
+    def progress(self) -> Mapping[StepId, Progress]:
+        """Where each step of the generation in force stands."""
+        return progress(self._machine)
+
+    @property
+    def in_force(self) -> GenerationAccepted | None:
+        """The newest generation while it is not closed."""
+        return self._latest if self.generation in self._open else None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every accepted generation is closed and nothing runs."""
+        return not self._open and not self._runs
+
+    # ── for commands, inside `between_events` ───────────────────────────────────────────────────────────────────────
+
+    async def accept(self, plan: Plan, *, asked: bool = False) -> asyncio.Future[bool]:
+        """Make this plan the generation in force; the future tells whether it succeeded, once it is closed."""
+        assert self.desired is not None
+        snapshot = self.desired.snapshot
+        releases = await self._render(tuple(sorted(plan.releases)))
+        revisions = snapshot.config.revision, snapshot.src.revision
+        at = self._clock.wall()
+        self.generation = await self._writer.do(lambda: self._record.accept(plan, *revisions, at=at))
+        self.ids = snapshot.ids
+        underway = Underway(plan=plan, began=self._clock.monotonic(), asked=asked)
+        self._open[self.generation] = underway
+        self._runner.prepare(self.generation, self.desired, releases)
+        self._latest = GenerationAccepted(
+            generation=self.generation, config=revisions[0], src=revisions[1], plan=plan
+        )
+        self._tell(self._latest)
+        await self.feed(Planned(plan=plan, generation=self.generation))
+        return underway.closed
+
+    async def replan(self) -> None:
+        """Compare the record with the world again; accept the plan unless it is the one in force."""
+        if self.desired is None or not self._converges or any(each.asked for each in self._open.values()):
+            return
+        memory = await self._writer.do(self._record.memory)
+        plan = build(self.desired, memory, self._policy)
+        if not self._is_known(plan):
+            await self.accept(plan)
+        self.planned.set()
+
+    async def refresh_holds(self) -> None:
+        """Read the holds of the record again and tell the machine."""
+        self._holds = await self._writer.do(self._record.holds)
+        everything = self._holds.get(EVERYTHING)
+        names = self.desired.services if everything is not None and self.desired is not None else ()
+        spread = {name: everything for name in names if everything is not None}
+        await self.feed(HoldsChanged(holds={**spread, **self._holds}))
+
+    async def adopt(self, services: tuple[str, ...]) -> None:
+        """Record the present releases of these services as applied; nothing runs."""
+        assert self.desired is not None
+        desired, at = self.desired, self._clock.wall()
+        for release in (await self._render(services)).values():
+            await self._runner.keep(release)
+        await self._writer.do(lambda: self._record.adopt(desired, services, at=at))
+
+    async def feed(self, event: Event) -> None:
+        """Give the machine an event and carry out what it intends."""
+        self._wake_at = None
+        for intent in self._machine.step(event, self._clock.monotonic()):
+            await self._carry_out(intent)
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _next(self) -> Looked | Ended | Command | Draining | Tick:
+        if self._wake_at is None:
+            return await self._inbox.get()
+        delay = max(0.0, self._wake_at - self._clock.monotonic())
+        try:
+            return await asyncio.wait_for(self._inbox.get(), delay)
+        except TimeoutError:
+            return Tick()
+
+    async def _handle(
+        self, item: Looked | Ended | Command | Draining | Tick, group: asyncio.TaskGroup
+    ) -> None:
+        self._group = group
+        match item:
+            case Looked():
+                await self._look_at(item.desired)
+                item.consumed.set()
+            case Command():
+                await self._obey(item)
+            case Draining():
+                self._draining = True
+                await self.feed(item)
+            case _:
+                await self.feed(item)
+        async with self._idle:
+            self._idle.notify_all()
+
+    async def _look_at(self, desired: Desired) -> None:
+        if desired is self.desired:
+            return
+        self._runner.hide(desired.secrets)
+        self._tell(ProblemsFound(problems=desired.problems))
+        if is_broken(desired):  # nothing can be planned from it: the last good state keeps running
+            self.planned.set()
+            return
+        self.desired = desired
+        await self.refresh_holds()
+        await self.replan()
+
+    async def _obey(self, command: Command) -> None:
+        try:
+            result = await command.work()
+        except Exception as fault:  # noqa: BLE001 (not swallowed: raised where the command was given)
+            command.done.set_exception(fault)
+        else:
+            command.done.set_result(result)
+
+    def _is_known(self, plan: Plan) -> bool:
+        """Whether this plan is what already happens, or says that nothing is to happen for a snapshot already seen."""
+        if self.ids != (plan.config, plan.src):
+            return False
+        in_force = self._open.get(self.generation)
+        return in_force.plan.digest == plan.digest if in_force else not plan.steps
+
+    async def _carry_out(self, intent: Intent) -> None:
+        match intent:
+            case Begin():
+                await self._begin(intent)
+            case Dismiss(step=step, generation=generation, outcome=outcome, because=because):
+                await self._writer.do(lambda: self._record.dismiss(generation, step, outcome, because))
+                self._tell(StepDismissed(generation=generation, step=step, outcome=outcome, because=because))
+            case Quarantine(step=step, generation=generation, attempts=attempts):
+                at = self._clock.wall()
+                await self._writer.do(
+                    lambda: self._record.quarantine(step.id.service, step.digest, attempts=attempts, at=at)
+                )
+                self._tell(StepQuarantined(generation=generation, step=step, attempts=attempts))
+            case Close(generation=generation, succeeded=succeeded):
+                await self._close(generation, succeeded=succeeded)
+            case Wake(at=moment):
+                self._wake_at = moment if self._wake_at is None else min(moment, self._wake_at)
+
+    async def _begin(self, intent: Begin) -> None:
+        begun = await self._runner.begin(intent)
+        task = self._group.create_task(self._run(begun, intent), name=f"run {begun.run}: {intent.step.id}")
+        self._runs.add(task)
+
+    async def _run(self, begun: Begun, intent: Begin) -> None:
+        outcome = await self._runner.carry(begun, intent)
+        step = intent.step
+        task = asyncio.current_task()
+        assert task is not None
+        self._runs.discard(task)  # before the inbox hears of it: a drain must not wait for a run that is over
+        self._inbox.put_nowait(
+            Ended(step=step.id, digest=step.digest, generation=intent.generation, outcome=outcome)
+        )
+
+    async def _close(self, generation: int, *, succeeded: bool) -> None:
+        at = self._clock.wall()
+        await self._writer.do(lambda: self._record.close_generation(generation, succeeded=succeeded, at=at))
+        underway = self._open.pop(generation)
+        self._runner.forget(generation)
+        seconds = self._clock.monotonic() - underway.began
+        self._tell(GenerationClosed(generation=generation, succeeded=succeeded, seconds=seconds))
+        underway.closed.set_result(succeeded)
+        await self._runner.prune(runs=self._retention.runs, generations=self._retention.generations)
+        if underway.asked:
+            await self.replan()

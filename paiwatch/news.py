@@ -1,0 +1,114 @@
+"""News: what just happened, as frozen values. Logs, terminals and later metrics listen; the core knows none of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from paiwatch.convergence.events import Outcome
+from paiwatch.operators.run import RunResult
+from paiwatch.plan.plan import Plan, Step
+from paiwatch.problem import Problem
+from paiwatch.snapshot import Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationAccepted:
+    """A plan became a generation. `plan` may be empty: the commit was seen and asks for nothing."""
+
+    generation: int
+    config: Revision
+    src: Revision
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBegan:
+    """A run's intent is durable and its script is about to start."""
+
+    run: int
+    generation: int
+    attempt: int
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnded:
+    """A run ended and its outcome is durable. `retry_in` is seconds until it is tried again, None if it is not."""
+
+    run: int
+    generation: int
+    attempt: int
+    step: Step
+    result: RunResult
+    retry_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDismissed:
+    """A step of a generation will not run: superseded or blocked."""
+
+    generation: int
+    step: Step
+    outcome: Outcome
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepQuarantined:
+    """Retries are used up; a person or another release has to come."""
+
+    generation: int
+    step: Step
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationClosed:
+    """Every step has its outcome."""
+
+    generation: int
+    succeeded: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookFailed:
+    """The world could not be read; the last good state stays and the next look comes by itself."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookRecovered:
+    """The world can be read again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemsFound:
+    """The faults of a new snapshot, all of them."""
+
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInterrupted:
+    """A run of an earlier paiwatch had no end; `ended` counts processes of it that still lived and were ended."""
+
+    run: int
+    service: str
+    operator: str
+    ended: int
+
+
+News = (
+    GenerationAccepted
+    | StepBegan
+    | StepEnded
+    | StepDismissed
+    | StepQuarantined
+    | GenerationClosed
+    | LookFailed
+    | LookRecovered
+    | ProblemsFound
+    | RunInterrupted
+)
+Listener = Callable[[News], None]

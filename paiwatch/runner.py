@@ -1,0 +1,227 @@
+"""One step from intent to outcome: archive the release, write the intent, build the stage, run the script, write the end.
+
+It carries out what the decider says and decides nothing; whatever fails on the way becomes the result of the run.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paiwatch.clock import Clock
+from paiwatch.convergence import backoff
+from paiwatch.convergence.events import Begin, Outcome
+from paiwatch.news import Listener, StepBegan, StepEnded
+from paiwatch.operators import environment, script, stage, surroundings
+from paiwatch.operators.run import Identity, RunOrder, RunResult
+from paiwatch.operators.stage import Stage
+from paiwatch.plan.plan import Kind, Step
+from paiwatch.record import layout
+from paiwatch.record.archive import Archive, static_ids
+from paiwatch.record.rows import Begun
+from paiwatch.record.store import Record
+from paiwatch.releases.release import Desired, Release
+from paiwatch.scrub import Scrubber
+from paiwatch.snapshot import Contents
+from paiwatch.writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds between TERM and KILL, and bytes kept of a run's output."""
+
+    grace: float
+    log_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What the steps of one generation need: the snapshot they see, and their releases with rendered bytes."""
+
+    desired: Desired
+    releases: Mapping[str, Release] = field(repr=False)
+
+    def release(self, step: Step) -> Release | None:
+        """The snapshot's release that the step runs; None when it runs an archived one."""
+        release = self.releases.get(step.id.service)
+        return release if release is not None and release.digest == step.digest else None
+
+
+class Runner:
+    """Holds the scenes of open generations, and the parts that it takes to run a step."""
+
+    def __init__(
+        self,
+        *,
+        state: Path,
+        record: Record,
+        writer: Writer,
+        limits: Limits,
+        scrubber: Scrubber,
+        read: Contents,
+        clock: Clock,
+        tell: Listener,
+    ) -> None:
+        self._state = state
+        self._record = record
+        self._archive = Archive(layout.archive_folder(state))
+        self._writer = writer
+        self._limits = limits
+        self._scrubber = scrubber
+        self._read = read
+        self._clock = clock
+        self._tell = tell
+        self._scenes: dict[int, Scene] = {}
+        self._mirroring = asyncio.Lock()  # surroundings are prepared by one at a time
+        self._around: tuple[str, Path] | None = None  # src revision, and where its surroundings lie
+
+    def prepare(self, generation: int, desired: Desired, releases: Mapping[str, Release]) -> None:
+        """Remember what the steps of this generation will need."""
+        self._scenes[generation] = Scene(desired=desired, releases=releases)
+
+    def forget(self, generation: int) -> None:
+        """The generation is closed."""
+        self._scenes.pop(generation, None)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Keep these values out of every text from now on."""
+        self._scrubber.register(secrets)
+
+    async def keep(self, release: Release) -> None:
+        """Archive a release, so that it can be stopped with its own scripts one day."""
+        if not await self._writer.do(lambda: self._archive.has(release.digest)):
+            blobs = await asyncio.to_thread(self._read, static_ids(release))
+            await self._writer.do(lambda: self._archive.keep(release, blobs))
+
+    async def begin(self, intent: Begin) -> Begun:
+        """Archive what will run and write the intent down; both are durable on return."""
+        scene, step = self._scenes[intent.generation], intent.step
+        release = scene.release(step)
+        if release is not None:
+            await self.keep(release)
+        scripts = scene.desired.services[step.id.service].scripts if release is not None else None
+        at = self._clock.wall()
+        begun = await self._writer.do(
+            lambda: self._record.begin(step, intent.generation, intent.attempt, at=at, scripts=scripts)
+        )
+        self._tell(StepBegan(run=begun.run, generation=intent.generation, attempt=intent.attempt, step=step))
+        return begun
+
+    async def carry(self, begun: Begun, intent: Begin) -> Outcome:
+        """Run the script to its end and write the end down."""
+        scene, step = self._scenes[intent.generation], intent.step
+        result = await self._run(begun, intent, scene)
+        at = self._clock.wall()
+        rest = self._rest(step, intent.attempt, result.outcome)
+        await self._writer.do(
+            lambda: self._record.finish(
+                begun.run, result, at=at, release=scene.release(step), retry_at=at + (rest or 0.0)
+            )
+        )
+        ended = StepEnded(
+            run=begun.run,
+            generation=intent.generation,
+            attempt=intent.attempt,
+            step=step,
+            result=result,
+            retry_in=rest,
+        )
+        self._tell(ended)
+        return result.outcome
+
+    async def prune(self, *, runs: int, generations: int) -> None:
+        """Forget what retention no longer keeps: rows, output files, archived releases, surroundings."""
+        pruned = await self._writer.do(lambda: self._record.prune(runs=runs, generations=generations))
+        for log in pruned.logs:
+            await asyncio.to_thread(log.unlink, missing_ok=True)
+        if not self._scenes:
+            await self._writer.do(lambda: self._archive.prune(pruned.keep))
+            around = {self._around[1].name} if self._around else set()
+            await asyncio.to_thread(surroundings.prune, self._state, around)
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _run(self, begun: Begun, intent: Begin, scene: Scene) -> RunResult:
+        step = intent.step
+        try:
+            place = await self._set_stage(begun, step, scene)
+        except OSError as fault:
+            return script.not_started("the stage could not be built", fault)
+
+        async def on_start(identity: Identity) -> None:
+            await self._writer.do(lambda: self._record.started(begun.run, identity))
+
+        try:
+            order = self._order(begun, intent, place, scene)
+            return await script.run(order, on_start=on_start, scrub=self._scrub_output)
+        finally:
+            await asyncio.to_thread(stage.remove, place)
+
+    async def _set_stage(self, begun: Begun, step: Step, scene: Scene) -> Stage:
+        around = await self._surroundings(scene)
+        files = await self._writer.do(lambda: self._archive.load(step.digest))
+        reasons = [
+            {"kind": reason.kind, "detail": self._scrubber.scrub(reason.detail)} for reason in step.reasons
+        ]
+        return await asyncio.to_thread(
+            stage.build,
+            self._state,
+            begun.run,
+            step.folder,
+            files,
+            surroundings=around,
+            reasons=json.dumps(reasons, indent=2).encode(),
+        )
+
+    async def _surroundings(self, scene: Scene) -> Path:
+        tree = scene.desired.snapshot.src
+        if self._around is not None and self._around[0] == tree.revision.id:
+            return self._around[1]
+        deploys = [service.deploy for service in scene.desired.services.values()]
+        deploys += [f"{tree.prefix}{name}/deploy" for name in scene.desired.invalid]
+        async with self._mirroring:
+            around = await asyncio.to_thread(
+                lambda: surroundings.prepare(self._state, surroundings.listing(tree, deploys), self._read)
+            )
+        self._around = (tree.revision.id, around)
+        return around
+
+    def _order(self, begun: Begun, intent: Begin, place: Stage, scene: Scene) -> RunOrder:
+        step = intent.step
+        config, src = scene.desired.snapshot.ids
+        return RunOrder(
+            run=begun.run,
+            service=step.id.service,
+            operator=str(step.id.operator),
+            stage=place.tree,
+            script=f"{step.folder}/deploy/{step.script}",
+            env=environment.build(
+                os.environ,
+                step.env,
+                marker=begun.marker,
+                service=step.id.service,
+                operator=step.id.operator,
+                generation=intent.generation,
+                config=config,
+                src=src,
+                reasons=place.reasons,
+            ),
+            log=begun.log,
+            log_limit=self._limits.log_limit,
+            timeout=step.timeout,
+            grace=self._limits.grace,
+        )
+
+    def _scrub_output(self, piece: bytes) -> bytes:
+        text = piece.decode("utf-8", "surrogateescape")
+        return self._scrubber.scrub(text).encode("utf-8", "surrogateescape")
+
+    def _rest(self, step: Step, attempt: int, outcome: Outcome) -> float | None:
+        """Seconds until the machine tries it again; None when it will not."""
+        if outcome in {Outcome.SUCCEEDED, Outcome.INTERRUPTED} or attempt >= step.retries.attempts:
+            return None
+        if step.kind is Kind.ASKED:
+            return None
+        return backoff.delay(step.id.service, step.digest, attempt, step.retries)

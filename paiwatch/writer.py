@@ -1,0 +1,23 @@
+"""The one thread that writes the record: what is awaited here is durable when it returns."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Writer:
+    """Runs blocking record work in order, off the event loop."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Run `work` after everything asked for before it; its exceptions are raised here."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def stop(self) -> None:
+        """Finish what was asked for and end the thread."""
+        self._thread.shutdown(wait=True)
