@@ -6,6 +6,8 @@ Always with an event filter: unfiltered, watchdog 7.1 floods its own queue on la
 import errno
 import logging
 import os
+import threading
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,15 +70,20 @@ class Watch:
         self._places = tuple(places)
         self._lost = _OverflowFilter(lost)
         self._observer: BaseObserver | None = None
+        self._readers: set[threading.Thread] = set()  # of the kernel's queue; watchdog shows them nowhere
         self._identities: dict[Path, tuple[int, int]] = {}
 
     def start(self) -> None:
         """Begin. Raises TransientError when a folder is missing or the kernel's limit is reached."""
+        # Nested folders that appear at once make watchdog 7.1 warn about itself; as an error that would end its thread.
+        warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
         for logger in _LOGGERS:
             logging.getLogger(logger).addFilter(self._lost)
         try:
             self._identities = {place.folder: _identity(place.folder) for place in self._places}
+            before = set(threading.enumerate())
             self._observer = Observer()
+            self._readers = set(threading.enumerate()) - before
             self._observer.start()
             for place in self._places:
                 self._schedule(self._observer, place)
@@ -88,7 +95,7 @@ class Watch:
     def is_sound(self) -> bool:
         """Whether every place is still watched, still the same folder, and new folders in it can be watched too."""
         observer = self._observer
-        if observer is None or not observer.is_alive():
+        if observer is None or not all(thread.is_alive() for thread in (observer, *self._readers)):
             return False
         try:
             self._probe(observer)
@@ -99,13 +106,13 @@ class Watch:
 
     def stop(self) -> None:
         """End, and wait for the threads. Does nothing the second time."""
-        for logger in _LOGGERS:
-            logging.getLogger(logger).removeFilter(self._lost)
         observer, self._observer = self._observer, None
         if observer is not None:
             observer.stop()
             if observer.ident is not None:
                 observer.join()
+        for logger in _LOGGERS:
+            logging.getLogger(logger).removeFilter(self._lost)
 
     def _schedule(self, observer: BaseObserver, place: Place) -> ObservedWatch:
         return observer.schedule(
@@ -151,18 +158,22 @@ class _Hint(FileSystemEventHandler):
 
 
 class _OverflowFilter(logging.Filter):
-    """Watchdog only logs that events were lost (hundreds of lines a second); this turns the line into a call."""
+    """Watchdog only logs that events were lost (hundreds of lines a second); this turns the line into a call.
+
+    Its complaint about an emitter that is being stopped means nothing and is dropped.
+    """
 
     def __init__(self, lost: Callable[[], None]) -> None:
         super().__init__()
         self._tell = lost
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Swallow the overflow lines, let others pass."""
-        if "overflowed" not in str(record.msg):
-            return True
-        self._tell()
-        return False
+        """Let all but these lines pass."""
+        message = str(record.msg)
+        if "overflowed" in message:
+            self._tell()
+            return False
+        return "called when the thread is inactive" not in message
 
 
 def _is_no_git_file(path: str) -> bool:

@@ -21,6 +21,7 @@ def parse_listing(output: bytes) -> dict[str, Entry]:
 def apply_difference(files: Mapping[str, Entry], output: bytes) -> dict[str, Entry]:
     """`git diff-tree -r -z --raw --no-renames` applied to an older listing; in path order, as if listed anew."""
     result = dict(files)
+    has_new = False
     records = iter(_records(output))
     for facts in records:
         path = next(records)
@@ -28,8 +29,9 @@ def apply_difference(files: Mapping[str, Entry], output: bytes) -> dict[str, Ent
         if status == "D":
             result.pop(path, None)
         else:
+            has_new = has_new or path not in result
             result[path] = Entry(parse_mode(mode), oid)
-    return dict(sorted(result.items()))
+    return dict(sorted(result.items())) if has_new else result
 
 
 def parse_blobs(output: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:

@@ -213,6 +213,7 @@ class Repository:
             answer = self._run(verb, *arguments)
         finally:
             reaper.cancel()
+            reaper.join()  # if it just fired, it must not end the next call
         if answer.status == 0:
             return answer
         self._mirror.sweep()

@@ -42,8 +42,7 @@ class Vigil:
                 if self._is_watchable:
                     tasks.create_task(self._keep_watch(loop, thread))
         finally:
-            if self._watch is not None:
-                thread.submit(self._watch.stop)
+            thread.submit(self._end_watch)  # after a renewal that may still be under way
             thread.shutdown(wait=True)
 
     @property
@@ -81,9 +80,7 @@ class Vigil:
         """Watch anew, and ask for a look: what happened in between was not seen."""
         from paiwatch.sources.filesystem import Watch  # noqa: PLC0415 (remote repositories need no watchdog)
 
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
+        self._end_watch()
         self._watched = self._target()
         try:
             watch = Watch(self._places(loop), lost=self._tell("file events were lost"))
@@ -94,6 +91,11 @@ class Vigil:
         self._watch = watch
         self._complaint = ""
         self._nudges.nudge(f"{self.name}: watch began")
+
+    def _end_watch(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
 
     def _target(self) -> Path | None:
         if self._source.directory is not None:

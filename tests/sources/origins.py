@@ -1,5 +1,6 @@
 """Builders of real repositories, and what a test needs to look at processes and descriptors."""
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -83,7 +84,8 @@ def children() -> set[int]:
     """Processes that this one started and that still exist."""
     found: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
-        found.update(int(pid) for pid in (task / "children").read_text().split())
+        with contextlib.suppress(FileNotFoundError):  # a thread that just ended
+            found.update(int(pid) for pid in (task / "children").read_text().split())
     return found
 
 
