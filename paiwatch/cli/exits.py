@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from paiwatch.cli import table
 from paiwatch.errors import BusyError, ConfigError, PaiwatchError
 from paiwatch.problem import Problem
 
@@ -64,7 +65,7 @@ def report(error: PaiwatchError) -> Code:
 def line(problem: Problem) -> str:
     """`file:line:column: severity: message; remedy`, as editors and people read it."""
     remedy = f"; {problem.remedy}" if problem.remedy else ""
-    return f"{problem.place}: {problem.severity}: {problem.message}{remedy}"
+    return table.plain(f"{problem.place}: {problem.severity}: {problem.message}{remedy}")
 
 
 def _stay_quiet() -> Code:

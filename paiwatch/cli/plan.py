@@ -45,7 +45,7 @@ def _parts(seen: View) -> Iterator[str]:
         now = time.time()
         yield "\n".join(f"held: {table.plain(view.hold_text(hold, now=now))}" for hold in holds)
     if seen.problems:
-        yield "\n".join(["problems:", *(f"  {table.plain(line(problem))}" for problem in seen.problems)])
+        yield "\n".join(["problems:", *(f"  {line(problem)}" for problem in seen.problems)])
 
 
 def heading(snapshot: Snapshot, *, now: float) -> str:
@@ -53,8 +53,9 @@ def heading(snapshot: Snapshot, *, now: float) -> str:
     lines = []
     for name, tree in (("config", snapshot.config), ("src", snapshot.src)):
         revision = tree.revision
-        when = f"{revision.author}, {times.ago(revision.at, now)}" if revision.at else ""
-        lines.append(f"{name:6}  {revision.short}  {revision.subject}" + (f"  ({when})" if when else ""))
+        told = [revision.author, times.ago(revision.at, now) if revision.at else ""]
+        remark = ", ".join(filter(None, told))
+        lines.append(f"{name:6}  {revision.short}  {revision.subject}" + (f"  ({remark})" if remark else ""))
     return table.plain("\n".join(lines))
 
 

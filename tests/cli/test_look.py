@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from paiwatch import settings_file
+from paiwatch.cli import view
 from paiwatch.plan.applied import HeldBy, Hold
+from paiwatch.record import layout
+from paiwatch.record.archive import Archive, static_ids
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
 from paiwatch.scrub import MASK
@@ -57,6 +61,72 @@ def test_plan_shows_new_files_as_a_diff_with_secrets_masked(world: World) -> Non
     assert "+++ b/src/web/deploy/env" in text
     assert "+port=8080" in text
     assert SECRET not in text
+
+
+def apply(world: World, *services: str) -> None:
+    """What the daemon remembers and archives after it started these services."""
+    seen_settings = settings_file.load(world.settings, {})
+    with view.look(seen_settings) as seen, Record.open(world.state) as record:
+        for name in services:
+            release = seen.render(name)
+            step = next(step for step in seen.plan.steps if step.id.service == name)
+            carry(record, step, SUCCEEDED, release=release)
+            blobs = seen.read_src(static_ids(release))
+            Archive(layout.archive_folder(world.state)).keep(release, blobs)
+
+
+def test_plan_shows_the_old_and_the_new_of_what_changed(world: World) -> None:
+    world.state.mkdir()
+    apply(world, "db", "web")
+    changed = world.root / "config/services-configuration.yaml"
+    changed.write_text(changed.read_text().replace("8080", "9090"))
+
+    text = world.paiwatch("plan", "--diff").stdout
+
+    assert "diff --git a/src/web/deploy/env b/src/web/deploy/env\n" in text
+    assert "\n-port=8080\n+port=9090\n password=" in text
+    assert text.count("diff --git") == 1
+    assert SECRET not in text
+    assert "start.sh" not in text.partition("diff --git")[2]
+
+
+def test_nothing_to_do_after_all_was_applied(world: World) -> None:
+    world.state.mkdir()
+    apply(world, "db", "web")
+
+    assert world.document("plan")["steps"] == []
+    assert "nothing to do: every service runs what " in world.paiwatch("plan", "--diff").stdout
+
+
+def test_looking_at_a_repository_leaves_state_and_repository_alone(world: World) -> None:
+    config = world.root / "config"
+    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "First\x1b[31m"]):
+        subprocess.run(["git", *command], cwd=config, check=True)
+    text = world.settings.read_text().replace(
+        f"config: {{directory: {config}", f"config: {{repo: {config}, branch: main"
+    )
+    world.settings.write_text(text)
+    world.state.mkdir()
+    before = modes(world.root)
+
+    shown = world.paiwatch("plan")
+
+    assert shown.exit_code == 0
+    assert re.search(r"First.*\(Ana, ", shown.stdout)
+    assert "\x1b" not in shown.stdout
+    assert modes(world.root) == before
+
+
+def test_a_repository_that_cannot_be_read_is_a_failure_not_a_bug(world: World) -> None:
+    text = world.settings.read_text().replace(
+        f"config: {{directory: {world.root}/config", "config: {repo: /absent.git"
+    )
+    world.settings.write_text(text)
+
+    result = world.paiwatch("plan")
+
+    assert result.exit_code == 1
+    assert "/absent.git" in result.stderr
 
 
 def test_a_problem_is_shown_but_does_not_fail_the_plan(world: World) -> None:
