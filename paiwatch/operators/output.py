@@ -1,0 +1,185 @@
+"""The output file of a run: the script writes to it directly, never through a pipe; here it is kept within its limit.
+
+While the script writes, the middle of what is too long is given back to the disk (a hole, so nothing is lost that is
+counted); when it ended, the hole becomes one line that says how much was cut, and secrets are masked.
+"""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from paiwatch import private
+
+#: Masks secrets in a piece of output.
+Scrub = Callable[[bytes], bytes]
+
+OVERLAP = 16 * 1024  # longest secret that is recognised across a border of two pieces
+_PIECE = 1024 * 1024
+_SLOW, _FAST = 0.25, 0.005  # seconds between looks at the size
+_KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02  # fallocate(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is kept of a file: `head` bytes from its beginning and all from `tail` on; equal when nothing is cut."""
+
+    head: int
+    tail: int
+
+    @property
+    def bytes(self) -> int:
+        """How many are cut."""
+        return self.tail - self.head
+
+
+def cut(size: int, limit: int) -> Cut:
+    """Half of the limit at either end. Pure."""
+    if size <= limit:
+        return Cut(size, size)
+    return Cut(limit // 2, size - (limit - limit // 2))
+
+
+def open_log(log: Path) -> int:
+    """Descriptor that appends to this file, made with its folder for the owner only."""
+    private.make_folder(log.parent)
+    return private.open_file(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+class Cap:
+    """Keeps a file that grows within its limit on the disk. `start` and `stop` it inside the running loop."""
+
+    def __init__(self, log: Path, limit: int) -> None:
+        self._log = log
+        self._limit = limit
+        self._pause = 0.05
+        self._seen = 0
+        self._punched = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Look at the size from now on, more often while it grows fast."""
+        self._timer = asyncio.get_running_loop().call_later(self._pause, self._look)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        with suppress(OSError):  # what cannot be looked at now may be later; `finish` has the last word
+            self._check(self._log.stat().st_size)
+        self.start()
+
+    def _check(self, size: int) -> None:
+        is_fast = size - self._seen > self._limit // 8
+        self._pause = _FAST if is_fast else min(_SLOW, self._pause * 2)
+        self._seen = size
+        if size - self._punched > self._limit + 2 * OVERLAP:
+            punch(self._log, cut(size, self._limit))
+            self._punched = size - self._limit // 2
+
+
+def punch(log: Path, middle: Cut) -> None:
+    """Give the disk space of the middle back, short of the overlap that is needed to mask secrets at its borders."""
+    import ctypes  # noqa: PLC0415 (10 ms that only a run with too much output pays)
+
+    start, stop = middle.head + OVERLAP, middle.tail - OVERLAP
+    if stop <= start:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        if libc.fallocate(descriptor, _KEEP_SIZE_PUNCH_HOLE, start, stop - start) != 0:
+            os.ftruncate(
+                descriptor, start
+            )  # no holes on this file system: the end goes instead of the middle
+    finally:
+        os.close(descriptor)
+
+
+def finish(log: Path, limit: int, scrub: Scrub | None = None) -> int:
+    """Cut and mask the output of a run that ended; gives the number of bytes cut. Raises OSError.
+
+    The file is replaced as a whole. Where that cannot be done it is emptied, rather than left with secrets in it.
+    """
+    size = log.stat().st_size
+    kept = cut(size, limit)
+    if not kept.bytes and (scrub is None or _is_clean(log, size, scrub)):
+        return 0
+    try:
+        return _rewrite(log, size, kept, scrub or bytes)
+    except OSError:
+        os.truncate(log, 0)
+        raise
+
+
+def safe_border(window: bytes, at: int, step: int, scrub: Scrub) -> int:
+    """The border nearest to `at`, in the direction of `step` (-1 or 1), that divides no secret. Pure.
+
+    A border is safe when masking both sides alone gives what masking them together gives.
+    """
+    border, distance = at, 0
+    while True:
+        left, right = window[max(0, border - OVERLAP) : border], window[border : border + OVERLAP]
+        if not left or not right or scrub(left + right) == scrub(left) + scrub(right):
+            return border
+        distance = distance * 2 or 1
+        border = min(len(window), max(0, at + step * distance))
+
+
+def _is_clean(log: Path, size: int, scrub: Scrub) -> bool:
+    """Whether there is nothing to mask, for output that is small enough to look at in one piece."""
+    if size > _PIECE:
+        return False
+    content = log.read_bytes()
+    return scrub(content) == content
+
+
+def _rewrite(log: Path, size: int, kept: Cut, scrub: Scrub) -> int:
+    descriptor, name = tempfile.mkstemp(prefix=f".{log.name}.", dir=log.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as new, log.open("rb") as old:
+            os.fchmod(new.fileno(), 0o600)
+            missing = _copy_kept(old.fileno(), new, size, kept, scrub)
+        Path(name).replace(log)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return missing
+
+
+def _copy_kept(old: int, new: BinaryIO, size: int, kept: Cut, scrub: Scrub) -> int:
+    if not kept.bytes:
+        _copy(old, new, range(size), scrub)
+        return 0
+    before = max(0, kept.head - 2 * OVERLAP)
+    window = os.pread(old, kept.head + OVERLAP - before, before)
+    head = before + safe_border(window, kept.head - before, -1, scrub)
+    after = max(0, kept.tail - OVERLAP)
+    window = os.pread(old, kept.tail + 2 * OVERLAP - after, after)
+    tail = after + safe_border(window, kept.tail - after, 1, scrub)
+    _copy(old, new, range(head), scrub)
+    new.write(b"\n[paiwatch: %d bytes of output were cut here]\n" % (tail - head))
+    _copy(old, new, range(tail, size), scrub)
+    return tail - head
+
+
+def _copy(old: int, new: BinaryIO, span: range, scrub: Scrub) -> None:
+    """Copy these bytes, masked piece by piece."""
+    waiting, at = b"", span.start
+    while at < span.stop:
+        piece = os.pread(old, min(_PIECE, span.stop - at), at)
+        if not piece:
+            break
+        at += len(piece)
+        waiting += piece
+        if len(waiting) > 2 * OVERLAP:
+            border = safe_border(waiting, len(waiting) - OVERLAP, -1, scrub)
+            new.write(scrub(waiting[:border]))
+            waiting = waiting[border:]
+    new.write(scrub(waiting))

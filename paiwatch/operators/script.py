@@ -1,0 +1,190 @@
+"""Run one script to its end, whatever it does: it may ignore TERM, fork, fill the disk or read from nowhere; nothing hangs.
+
+The script writes to its output file directly. Its process is known by Identity as soon as it exists, and by
+PAIWATCH_RUN_ID (written down before it was started) even where paiwatch dies in between.
+"""
+
+import asyncio
+import os
+import time
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from signal import Signals
+
+from paiwatch.convergence.events import Outcome
+from paiwatch.operators import leftovers, output
+from paiwatch.operators.leftovers import Swept, Trail
+from paiwatch.operators.output import Scrub
+from paiwatch.operators.run import Identity, RunOrder, RunResult
+
+_BASH = "/bin/bash"
+_PATIENCE = 0.5  # seconds a finished script's children may take to detach
+_LEFTOVER_GRACE = 2.0  # seconds leftovers of a finished script get between TERM and KILL, at most
+_REAPING = 5.0  # seconds to wait for the exit status of a killed script
+_SMALL = 64 * 1024  # bytes of output that are dealt with faster than a thread is woken
+_YOUNG = 1.0  # seconds in which pids cannot have gone once round
+
+OnStart = Callable[[Identity], Awaitable[None]]
+
+
+class _End(Enum):
+    """Why waiting for a script is over."""
+
+    EXITED = auto()
+    TIMED_OUT = auto()
+    ASKED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Requests to end: the first means TERM, the second KILL."""
+
+    end: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def once_more(self) -> None:
+        (self.hurry if self.end.is_set() else self.end).set()
+
+
+async def run(order: RunOrder, *, on_start: OnStart, scrub: Scrub | None = None) -> RunResult:
+    """Run it; every way to end is a result, also not being able to start. Raises only what `on_start` raises.
+
+    Cancelling the calling task ends the script (TERM, grace, KILL; a second time: KILL at once) and is used up by that:
+    the result says interrupted. `scrub` masks secrets in the output once the script has ended.
+    """
+    asked = _Asked()
+    carried = asyncio.create_task(_carry(order, on_start, scrub, asked), name=f"script of run {order.run}")
+    while not carried.done():
+        try:
+            await asyncio.wait({carried})
+        except asyncio.CancelledError:
+            asked.once_more()
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+    return carried.result()
+
+
+def not_started(what: str, error: Exception, *, seconds: float = 0.0) -> RunResult:
+    """The result of a run that could not be prepared or started: `what` failed, for this reason."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return RunResult(
+        outcome=Outcome.FAILED, exit=None, signal=None, seconds=seconds, message=f"{what}: {reason}"
+    )
+
+
+async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked: _Asked) -> RunResult:
+    began = time.monotonic()
+    try:
+        process = await _start(order)
+    except (OSError, ValueError) as error:
+        return not_started(f"{order.script} could not be started", error, seconds=time.monotonic() - began)
+    cap = output.Cap(order.log, order.log_limit)
+    cap.start()
+    trail = Trail(group=process.pid, marker=order.env.get("PAIWATCH_RUN_ID", ""))
+    try:
+        if (identity := leftovers.identify(process.pid)) is not None:  # else it has ended already
+            await on_start(identity)
+        how = await _wait(process, began + order.timeout, asked)
+    except BaseException:
+        await _sweep(trail, order, _End.ASKED, asked, process.pid)
+        raise
+    finally:
+        cap.stop()
+    since = process.pid if time.monotonic() - began < _YOUNG else 0
+    swept = await _sweep(trail, order, how, asked, since)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _REAPING)
+    trouble = await _finish_output(order, scrub)
+    seconds = time.monotonic() - began
+    return _result(order, process.returncode, how=how, swept=swept, seconds=seconds, trouble=trouble)
+
+
+async def _start(order: RunOrder) -> Process:
+    log = output.open_log(order.log)
+    try:
+        return await asyncio.create_subprocess_exec(
+            _BASH,
+            order.script,
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=STDOUT,
+            cwd=order.stage,
+            env=order.env,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+async def _wait(process: Process, deadline: float, asked: _Asked) -> _End:
+    """Until the script exits, its time is over, or somebody asks."""
+    exited = asyncio.create_task(process.wait())
+    wanted = asyncio.create_task(asked.end.wait())
+    try:
+        rest = max(0.0, deadline - time.monotonic())
+        await asyncio.wait({exited, wanted}, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
+        if exited.done():
+            return _End.EXITED
+        return _End.ASKED if wanted.done() else _End.TIMED_OUT
+    finally:
+        exited.cancel()
+        wanted.cancel()
+
+
+async def _sweep(trail: Trail, order: RunOrder, how: _End, asked: _Asked, since: int) -> Swept:
+    """Leave nothing running. A script that exited gets its children a moment to detach."""
+    if how is _End.EXITED:
+        grace = min(order.grace, _LEFTOVER_GRACE)
+        return await leftovers.end(trail, patience=_PATIENCE, grace=grace, hurry=asked.hurry, since=since)
+    return await leftovers.end(trail, patience=0.0, grace=order.grace, hurry=asked.hurry)
+
+
+async def _finish_output(order: RunOrder, scrub: Scrub | None) -> str:
+    """What went wrong with it, if anything."""
+    try:
+        if order.log.stat().st_size <= _SMALL:
+            output.finish(order.log, order.log_limit, scrub)
+        else:
+            await asyncio.to_thread(output.finish, order.log, order.log_limit, scrub)
+    except OSError as error:
+        return f"output could not be kept: {error.strerror}"
+    return ""
+
+
+def _result(
+    order: RunOrder, status: int | None, *, how: _End, swept: Swept, seconds: float, trouble: str
+) -> RunResult:
+    outcome = {
+        _End.EXITED: Outcome.SUCCEEDED if status == 0 else Outcome.FAILED,
+        _End.TIMED_OUT: Outcome.TIMED_OUT,
+        _End.ASKED: Outcome.INTERRUPTED,
+    }[how]
+    said = {
+        Outcome.SUCCEEDED: "",
+        Outcome.FAILED: _describe(status),
+        Outcome.TIMED_OUT: f"not done after {order.timeout:g} s",
+        Outcome.INTERRUPTED: "ended because paiwatch was asked to",
+    }[outcome]
+    reaped = swept.ended if how is _End.EXITED else 0  # else it was not the script's to leave anything behind
+    ended = f"processes left behind and ended: {reaped}" if reaped else ""
+    left = f"processes that cannot be killed: {swept.left}" if swept.left else ""
+    return RunResult(
+        outcome=outcome,
+        exit=status if status is not None and status >= 0 else None,
+        signal=-status if status is not None and status < 0 else None,
+        seconds=seconds,
+        reaped=reaped,
+        message="; ".join(part for part in (said, ended, left, trouble) if part),
+    )
+
+
+def _describe(status: int | None) -> str:
+    if status is None:
+        return "no exit status"
+    if status >= 0:
+        return f"exit code {status}"
+    known = {number.value: number.name for number in Signals}
+    return f"ended by signal {known.get(-status, -status)}"

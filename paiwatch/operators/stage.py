@@ -1,0 +1,91 @@
+"""A stage: the private tree in which one script runs, looking like the source tree at its snapshot.
+
+`<stage>/tree` is the working directory. In it `src/S/deploy` is a copy of the release; everything else is what `surroundings` holds,
+read-only, reached by links at the highest possible level. Deploy folders of other services are not there: no script
+may depend on another's rendered files. The stage goes when its script has ended.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from paiwatch import private
+from paiwatch.operators.surroundings import leads_outside
+from paiwatch.snapshot import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A built stage: `tree` is the script's working directory, `reasons` the file that says why it runs."""
+
+    top: Path
+    tree: Path
+    reasons: Path
+
+
+def build(
+    state: Path,
+    run: int,
+    folder: str,
+    files: Mapping[str, tuple[Mode, bytes]],
+    *,
+    surroundings: Path | None,
+    reasons: bytes,
+) -> Stage:
+    """The stage of this run. `folder` is the component's, from the tree's root; `files` are its release, by path in deploy/.
+
+    Raises OSError (a full disk, say), leaving nothing behind.
+    """
+    top = state / "stages" / str(run)
+    stage = Stage(top=top, tree=top / "tree", reasons=top / "reasons.json")
+    private.remove_tree(top)
+    try:
+        private.make_folder(stage.tree)
+        private.write_file(stage.reasons, reasons)
+        deploy = PurePosixPath(folder) / "deploy"
+        if surroundings is not None:
+            _mirror(stage.tree, deploy, surroundings)
+        _write_release(stage.tree / deploy, str(deploy), files)
+    except OSError:
+        private.remove_tree(top)
+        raise
+    return stage
+
+
+def remove(stage: Stage) -> bool:
+    """Remove it, whatever modes the script left. False when something is still in use; `clear` gets it later."""
+    return private.remove_tree(stage.top)
+
+
+def clear(state: Path) -> None:
+    """At start-up, once no script of a dead paiwatch runs: remove all stages, and surroundings that may be half written."""
+    for name in ("stages", "surroundings"):
+        private.remove_tree(state / name)
+
+
+def _mirror(tree: Path, deploy: PurePosixPath, surroundings: Path) -> None:
+    """On the way down to the deploy folder, link each folder's other entries to the surroundings."""
+    for part, above in zip(deploy.parts, reversed(deploy.parents), strict=True):
+        here = private.make_folder(tree / above)
+        there = surroundings / above
+        if not there.is_dir():
+            continue
+        with os.scandir(there) as entries:
+            for entry in entries:
+                if entry.name != part:
+                    (here / entry.name).symlink_to(entry.path)
+
+
+def _write_release(deploy: Path, name: str, files: Mapping[str, tuple[Mode, bytes]]) -> None:
+    private.make_folder(deploy)
+    links = {
+        f"{name}/{path}": os.fsdecode(content) for path, (mode, content) in files.items() if mode is Mode.LINK
+    }
+    for path, (mode, content) in files.items():
+        target = deploy / path
+        private.make_folder(target.parent)
+        if mode is not Mode.LINK:
+            private.write_file(target, content, mode=0o700 if mode is Mode.EXECUTABLE else 0o600)
+        elif not leads_outside(f"{name}/{path}", links):
+            target.symlink_to(os.fsdecode(content))
