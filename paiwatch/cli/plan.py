@@ -24,7 +24,7 @@ def plan(call: Call, *, diff: bool) -> None:
     with view.look(call.settings()) as seen:
         differences = deploys.diffs(seen) if diff else ""
         if call.wants_json:
-            document = plans.plan_document(seen.plan) | ({"diff": differences} if diff else {})
+            document = plans.plan_document(seen.plan, seen.problems) | ({"diff": differences} if diff else {})
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
             return
         click.echo("\n\n".join(part.rstrip("\n") for part in _parts(seen)))

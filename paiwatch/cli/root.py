@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from paiwatch.cli.call import Call, config_option, merge, output_option
 from paiwatch.cli.verbs import SECTIONS, VERBS, Verb
@@ -40,6 +41,15 @@ class LazyGroup(click.Group):
         for heading, verbs in SECTIONS.items():
             with formatter.section(heading):
                 formatter.write_dl([(name.ljust(width), verb.summary) for name, verb in verbs.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs from the table, then options: completion must not import every verb either."""
+        verbs = [
+            CompletionItem(name, help=verb.summary)
+            for name, verb in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
 
 def load(verb: Verb) -> click.Command:

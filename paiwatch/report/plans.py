@@ -1,18 +1,20 @@
 """A plan as rows and as its JSON document. What is shown is the plan itself, in its own order."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from paiwatch.plan.plan import Plan, Reason, Step
 from paiwatch.problem import Problem
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """The shape of `plan -o json` (docs/cli.md)."""
+def plan_document(plan: Plan, problems: Sequence[Problem] | None = None) -> dict[str, Any]:
+    """The shape of `plan -o json` (docs/cli.md). `problems` are those to show; the plan's own if None."""
+    shown = plan.problems if problems is None else problems
     return {
         "digest": plan.digest,
         "snapshot": {"config": plan.config, "src": plan.src},
         "steps": [step_document(step) for step in plan.steps],
-        "problems": [problem_document(problem) for problem in plan.problems],
+        "problems": [problem_document(problem) for problem in shown],
     }
 
 

@@ -111,7 +111,10 @@ def status(facts: Facts) -> Status:
     """Where every service stands that the record or the daemon knows."""
     held = {name for name in facts.holds if name != EVERYTHING}
     names = facts.memory.keys() | held | facts.last_runs.keys() | {step.service for step in facts.steps}
-    lines = tuple(_line(name, facts) for name in sorted(names | facts.kept | facts.invalid))
+    open_steps = _open_steps(facts.steps)
+    lines = tuple(
+        _line(name, open_steps.get(name), facts) for name in sorted(names | facts.kept | facts.invalid)
+    )
     is_calm = facts.daemon is None or facts.daemon.settled
     return Status(
         generation=facts.generation,
@@ -123,10 +126,17 @@ def status(facts: Facts) -> Status:
     )
 
 
-def _line(name: str, facts: Facts) -> Line:
+def _open_steps(steps: Iterable[LiveStep]) -> dict[str, LiveStep]:
+    """By service, the step that tells where it stands: the running one, else the first that has not succeeded."""
+    found: dict[str, LiveStep] = {}
+    for step in steps:
+        if step.state == "running" or (step.state != "succeeded" and step.service not in found):
+            found[step.service] = step
+    return found
+
+
+def _line(name: str, step: LiveStep | None, facts: Facts) -> Line:
     """One service."""
-    steps = [step for step in facts.steps if step.service == name and step.state != "succeeded"]
-    step = next((each for each in steps if each.state == "running"), steps[0] if steps else None)
     return Line(
         name=name,
         state=_state(name, step, facts),

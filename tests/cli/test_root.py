@@ -58,6 +58,23 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
     assert HEAVY.isdisjoint(loaded)
 
 
+def test_completion_of_verbs_imports_none_of_them() -> None:
+    code = """
+import json, os, sys
+from paiwatch.cli import exits, root
+os.environ |= {"_PAIWATCH_COMPLETE": "bash_complete", "COMP_WORDS": "paiwatch s", "COMP_CWORD": "1"}
+try:
+    exits.run(root.command, [])
+finally:
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+    *words, loaded = run_python(code).splitlines()
+
+    assert words == ["plain,status", "plain,service", "plain,suspend", "plain,schema"]
+    assert HEAVY.isdisjoint(json.loads(loaded))
+
+
 def test_help_costs_little_more_than_plain_click() -> None:
     floor = "import click\nclick.command()(lambda: None).main(['--help'], standalone_mode=False)"
     ours = "from paiwatch.cli import exits, root\nexits.run(root.command, ['--help'])"
