@@ -27,8 +27,8 @@ check: setup  ## ruff, mypy --strict, import contracts, shellcheck
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/deptry paiwatch
-	$(BIN)/shellcheck setup.sh .ci/run $$(git ls-files 'src/*.sh')
+	$(BIN)/deptry .
+	$(BIN)/shellcheck setup.sh .ci/run $$(git ls-files 'src/*.sh' 'tests/*.sh')
 
 format: setup  ## let ruff put the code in order
 	$(BIN)/ruff check --fix-only -q .

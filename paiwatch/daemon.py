@@ -157,11 +157,13 @@ async def _serve(parts: Parts, listeners: set[Listener]) -> None:
         deciding = group.create_task(parts.decider.run(), name="decider")
         looking = group.create_task(_keep_looking(parts, listeners), name="lookout")
         readiness = group.create_task(_announce(parts), name="readiness")
+        watchdog = group.create_task(_feed_watchdog(parts), name="watchdog")
         stopping = group.create_task(stop.wait(), name="stop")
         await asyncio.wait({deciding, stopping}, return_when=asyncio.FIRST_COMPLETED)
         notify.send("STOPPING=1\nSTATUS=waiting for running scripts to finish", environ=os.environ)
         looking.cancel()
         readiness.cancel()
+        watchdog.cancel()
         stopping.cancel()
         parts.decider.drain()
         while not deciding.done():
@@ -219,6 +221,19 @@ async def _announce(parts: Parts) -> None:
             async with asyncio.timeout(_EXTEND_EVERY):
                 await parts.decider.planned.wait()
     notify.send("READY=1\nSTATUS=following the trees", environ=os.environ)
+
+
+async def _feed_watchdog(parts: Parts) -> None:
+    """Tell systemd that the decider still decides: each message has gone through its inbox. A living loop alone proves nothing."""
+    interval = notify.watchdog_interval(os.environ, os.getpid())
+    while interval is not None:
+        await parts.decider.between_events(_nothing)
+        notify.send(notify.WATCHDOG, environ=os.environ)
+        await asyncio.sleep(interval)
+
+
+async def _nothing() -> None:
+    pass
 
 
 # ── without a daemon ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from typing import Any
 
 from paiwatch import control
 
-LIMIT = 60.0  # seconds any wait may take
+LIMIT = 30.0  # seconds any wait may take
 
 _SCRIPT = """\
 #!/bin/bash
