@@ -4,6 +4,7 @@ Newlines are paictl's for every model, so that a tree renders alike everywhere: 
 exactly one final newline of the template is dropped.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from paiwatch.releases.faults import FAULTS, TooLongError, fault
 
 #: Compiled templates kept, by estimated bytes: a small one takes about 12 KiB.
 _CACHE_LIMIT = 32 * 1024**2
+
+#: How Python prints what has no value of its own; the number differs from process to process.
+_ADDRESS = re.compile(r"<[a-z][^<>\n]{0,200} at 0x[0-9a-f]{8,}>|<bound method Tracked", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,14 @@ class Renderer:
             if size > SIZE_LIMIT:
                 raise TooLongError("it makes more than 16 MiB")
             parts.append(part)
-        return "".join(parts).encode()
+        content = "".join(parts)
+        if _ADDRESS.search(content) and not any(
+            _ADDRESS.search(text.content) for text in sheet.texts.values()
+        ):
+            raise jinja2.TemplateRuntimeError(
+                "it prints a generator, method or function instead of a value; a generator wants | list or | join"
+            )
+        return content.encode()
 
     def _compiled(self, text: Text) -> jinja2.Template:
         if text.oid in self._templates:

@@ -75,6 +75,10 @@ def test_an_attribute_of_something_missing_is_a_problem_either_way(*, strict: bo
         ),
         pytest.param("{{ {'a': 1}.b }}", "key 'b' is not defined", id="key of a mapping of the template"),
         pytest.param("{{ cluster_cfg.grafana.items }}", "prints the method 'items'", id="method printed"),
+        pytest.param(
+            "{{ [cluster_cfg.grafana.items] }}", "prints a generator, method", id="method in a list"
+        ),
+        pytest.param("{{ [1] | map('string') }}", "prints a generator, method", id="generator"),
         pytest.param("{% if %}", "is not a valid template", id="syntax"),
         pytest.param("{{ 1 / 0 }}", "divides by zero", id="division"),
         pytest.param("{{ 'a' * 10 ** 9 }}", "too big", id="repetition"),

@@ -28,7 +28,10 @@ trees = st.recursive(
     max_leaves=10,
 )
 configs = st.fixed_dictionaries(
-    {"a": st.dictionaries(st.sampled_from(KEYS), trees, max_size=4), "b": trees},
+    {
+        "a": st.dictionaries(st.sampled_from(KEYS), trees, max_size=4),
+        "b": st.lists(trees, max_size=3) | trees,
+    },
     optional={"items": trees, "port": leaves},
 )
 
@@ -158,21 +161,49 @@ def test_stand_ins_change_no_byte(text: str, cluster_cfg: Any, strict: bool) -> 
     assert (None if isinstance(outcome, Problem) else outcome.content) == expected
 
 
-@settings(max_examples=120, deadline=None)
-@given(texts, configs, st.booleans(), st.data())
-def test_what_would_see_the_same_renders_the_same(
-    text: str, cluster_cfg: Any, strict: bool, data: st.DataObject
-) -> None:
-    outcome = outcome_of(text, cluster_cfg, strict=strict)
+places = st.sampled_from(
+    [
+        "",
+        ".a",
+        ".b",
+        ".a.b",
+        ".a['x-y']",
+        ".b[0]",
+        ".b[-1]",
+        ".b[0].a",
+        ".port",
+        ".nope",
+        ".a.nope",
+        ".a['items']",
+    ]
+)
+questions = st.sampled_from([
+    "{{ P }}", "{{ P is defined }}", "{{ P is mapping }}", "{{ P is string }}", "{{ P | length }}", "{{ 'a' in P }}",
+    "{{ 'nope' not in P }}", "{{ P | default('d') is sequence }}", "{% if P %}y{% else %}n{% endif %}", "{{ P.get('b') is none }}",
+    "{% for x in P %}|{% endfor %}", "{% for x in P %}{{ x is mapping }}{% endfor %}", "{% for k, v in P.items() %}{{ k }}{% endfor %}",
+    "{{ P.keys() | list }}", "{% for v in P.values() %}{{ v is none }}{% endfor %}", "{{ P == {} }}", "{{ (P | list) | length }}",
+    "{% macro m(v) %}{{ v.a is defined }}{% endmacro %}{{ m(P) }}", "{% set s = P %}{{ s['port'] | default('q') }}", "{{ P.a | tojson }}",
+    "{{ P | tojson }}", "{{ P ~ '' }}", "{% for x in P %}{{ loop.last }}{{ x.a is defined }}{% endfor %}", "{{ P[0] is defined }}",
+])  # fmt: skip
+asking = st.lists(st.tuples(questions, places), min_size=1, max_size=3).map(
+    lambda found: "".join(question.replace("P", f"cluster_cfg{place}") for question, place in found)
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(asking | texts, configs, st.booleans())
+def test_what_would_see_the_same_renders_the_same(text: str, cluster_cfg: Any, strict: bool) -> None:
+    renderer, sheet = Renderer(strict=strict), a_sheet(text)
+    outcome = renderer.render("a.template", sheet, cluster_cfg)
     if isinstance(outcome, Problem):
         return
     sight = Sight(cluster_cfg)
     reads = [sight.read("a", path, how) for path, how in outcome.touched]
 
-    for changed in data.draw(st.lists(st.sampled_from(list(edits(cluster_cfg))), max_size=12)):
+    for changed in edits(cluster_cfg):
         if isinstance(changed, dict) and Sight(changed).same(reads):
-            again = outcome_of(text, changed, strict=strict)
-            assert isinstance(again, Rendered)
+            again = renderer.render("a.template", sheet, changed)
+            assert isinstance(again, Rendered), again
             assert again.content == outcome.content
 
 
