@@ -51,7 +51,7 @@ def a_release(
     )
 
 
-def a_read(key: str, value: object, *, template: str = "start.sh.template", how: str = "value") -> Read:
+def a_read(key: str, value: object, *, template: str = "start.sh", how: str = "value") -> Read:
     """What a template saw at `grafana.port`."""
     path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
     shown = "" if how in {"missing", "subtree"} else str(value)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from paiwatch.convergence import adoption
+from paiwatch.convergence import adoption, holding
 from paiwatch.convergence.board import Board, Standing
 from paiwatch.convergence.events import (
     Begin,
@@ -32,7 +32,7 @@ from paiwatch.convergence.events import (
 )
 from paiwatch.convergence.failing import Failing
 from paiwatch.convergence.generations import Generations
-from paiwatch.plan.applied import HeldBy, Hold
+from paiwatch.plan.applied import Hold
 from paiwatch.plan.plan import Kind, Plan, Step
 
 _NO_PLAN = Plan(digest="", config="", src="", steps=())
@@ -157,7 +157,7 @@ class Machine:
             return
         while len(self.running) < self._limits.parallel and (step := self.board.next_ready()) is not None:
             failures = self.failing.look_up(step)
-            if step.id.service in self.running or self.is_held(step):
+            if step.id.service in self.running or holding.is_held(step, self.holds):
                 self.board.park(step.id)
             elif failures.quarantined:
                 self._block(step, "quarantined: a new release or a retry by a person is needed")
@@ -172,13 +172,6 @@ class Machine:
         self._intents.append(
             Begin(step=step, generation=self.board.generation, attempt=failures.attempts + 1)
         )
-
-    def is_held(self, step: Step) -> bool:
-        """Whether a person keeps it back. What a person asked for is not held; a removal only by a suspension."""
-        hold = self.holds.get(step.id.service)
-        if hold is None or step.kind is Kind.ASKED or hold.by is HeldBy.QUARANTINED:
-            return False
-        return step.kind is not Kind.REMOVED or hold.by is HeldBy.SUSPENDED
 
     # ── the end of a run ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from paiwatch.convergence import holding
 from paiwatch.convergence.board import Standing
 from paiwatch.convergence.events import Progress
 from paiwatch.convergence.machine import Machine
@@ -37,7 +38,7 @@ def _show(machine: Machine, step: Step) -> Progress:
     failures = machine.failing.look_up(step)
     standing = machine.board.standing[step.id]
     state = _STATES.get(standing, "waiting")
-    if state == "waiting" and machine.is_held(step):
+    if state == "waiting" and holding.is_held(step, machine.holds):
         state = "held"
     running = standing is Standing.RUNNING
     return Progress(

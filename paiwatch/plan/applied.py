@@ -7,7 +7,6 @@ from enum import StrEnum
 from paiwatch.catalog.service import Operator
 from paiwatch.releases.release import Read, ReleaseFile
 
-
 #: A hold under this name holds every service.
 EVERYTHING = "*"
 

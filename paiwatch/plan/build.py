@@ -92,6 +92,7 @@ def _make_tasks(
 ) -> dict[str, Task]:
     """One task for each service of the impact."""
     roots = _explain_roots(hit, wanted, memory)
+    told = wording.prerequisites(hit, roots)
     tasks = {}
     for name, kind in hit.kinds.items():
         service = wanted.services[name]
@@ -101,7 +102,7 @@ def _make_tasks(
             policy,
             operators=operators.choose(service, kind, memory.get(name)),
             kind=kind,
-            reasons=reasons.bound((*roots.get(name, ()), *wording.prerequisites(name, hit, roots))),
+            reasons=reasons.bound((*roots.get(name, ()), *(told[source] for source in hit.causes[name]))),
             prerequisites=remember(wanted, memory, name),
             held_by=tuple(sorted(holders[name])),
         )

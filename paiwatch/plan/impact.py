@@ -1,16 +1,20 @@
 """Impact: changes plus dependents, each with the prerequisites that brought it in. PURE."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from paiwatch.catalog.service import Dependents
 from paiwatch.plan import operators
-from paiwatch.plan.applied import Applied, Memory
+from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.plan import Kind
 from paiwatch.plan.policy import Policy
 
 #: Longest chain that is spelled out; of a longer one the middle is left out.
 _LONGEST_CHAIN = 50
+
+_IGNORE = Dependents.IGNORE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,33 +60,37 @@ def find_impact(kinds: Mapping[str, Kind], wanted: Wanted, memory: Memory, polic
 def _read_edges(
     kinds: Mapping[str, Kind], wanted: Wanted, memory: Memory, policy: Policy
 ) -> tuple[dict[str, list[str]], dict[str, frozenset[str]]]:
-    """Who follows whom, and to whom a refresh is owed by which prerequisites. One look at every edge."""
-    followers: dict[str, list[str]] = {}
+    """Who follows whom, and to whom a refresh is owed by which prerequisites.
+
+    One look at every edge of the tree, so this is written for speed: at 10,000 services it is half the time of a plan.
+    """
+    followers: dict[str, list[str]] = defaultdict(list)
     owed: dict[str, frozenset[str]] = {}
-    current = {
-        name: applied.version
-        for name, applied in memory.items()
-        if applied.digest and name in wanted.releases and name not in kinds
-    }
+    current = _current_versions(kinds, wanted, memory)
+    default = policy.dependents
     for name in wanted.releases:
         edges = wanted.services[name].prerequisites
-        if not edges:
-            continue
-        applied = memory.get(name)
+        applied = memory.get(name) if edges else None
+        seen = applied.prerequisites if applied is not None and applied.digest else None
         for edge in edges:
-            if not policy.follows(edge):
+            if (edge.dependents or default) is _IGNORE:
                 continue
             source = edge.service
-            followers.setdefault(source, []).append(name)
-            if applied is not None and applied.digest and _is_behind(applied, source, current):
+            followers[source].append(name)
+            version = current.get(source)
+            if version is not None and seen is not None and version != seen.get(source, 0):
                 owed[name] = owed.get(name, frozenset()) | {source}
     return followers, owed
 
 
-def _is_behind(applied: Applied, source: str, current: Mapping[str, int]) -> bool:
-    """Whether an up-to-date prerequisite was applied since the service last ran."""
-    version = current.get(source)
-    return version is not None and version != applied.prerequisites.get(source, 0)
+def _current_versions(kinds: Mapping[str, Kind], wanted: Wanted, memory: Memory) -> dict[str, int]:
+    """Versions of the prerequisites that are applied and up to date."""
+    releases = wanted.releases
+    return {
+        name: applied.version
+        for name, applied in memory.items()
+        if applied.digest and name in releases and name not in kinds
+    }
 
 
 def _nearest_first(

@@ -62,10 +62,11 @@ def _explain_keys(service: Service, release: Release, applied: Applied) -> tuple
 
 
 def _explain_key(service: Service, change: KeyChange) -> Reason:
+    template = _source(change.template)
     return Reason(
         kind="key",
-        detail=f"{change.sentence}, read by {change.template}",
-        file=f"{service.deploy}/{change.template}",
+        detail=f"{change.sentence}, read by {template}",
+        file=f"{service.deploy}/{template}",
         key=change.key,
         before=change.before,
         after=change.after,
@@ -97,22 +98,22 @@ def _difference(path: str, release: Release, applied: Applied) -> str:
 
 def _explained(release: Release, applied: Applied) -> frozenset[str]:
     """Rendered files, there before and after in the same mode, of which the template or a key already says why."""
-    templates = {change.template for change in find_key_changes(applied.reads, release.reads)}
+    templates = {_source(change.template) for change in find_key_changes(applied.reads, release.reads)}
     return frozenset(
         path
         for path in release.rendered
         if path in applied.files
         and applied.files[path].mode == release.files[path].mode
-        and (_names_of(path) & templates or not _has_same_text(path, release, applied))
+        and (_source(path) in templates or not _has_same_text(path, release, applied))
     )
 
 
 def _has_same_text(template: str, release: Release, applied: Applied) -> bool:
     """Whether the template itself is as it was. A release that does not carry its templates cannot tell: then yes."""
-    source = template if template.endswith(_SUFFIX) else f"{template}{_SUFFIX}"
+    source = _source(template)
     return applied.files.get(source) == release.files.get(source)
 
 
-def _names_of(path: str) -> frozenset[str]:
-    """A template may be called by its own name or by that of the file it makes."""
-    return frozenset({path, f"{path}{_SUFFIX}"})
+def _source(template: str) -> str:
+    """The template's own file; reads name it by the file that it makes."""
+    return template if template.endswith(_SUFFIX) else f"{template}{_SUFFIX}"

@@ -28,7 +28,8 @@ def plan_removals(wanted: Wanted, memory: Memory, policy: Policy, *, prefix: str
 
     `prefix` is what paths of components begin with, for memories that do not tell their folder.
     """
-    gone = sorted(name for name in memory if memory[name].archived and not wanted.exists(name))
+    absent = memory.keys() - wanted.services.keys() - wanted.broken
+    gone = sorted(name for name in absent if memory[name].archived)
     if not gone:
         return Removals()
     if policy.removed is Removal.KEEP:

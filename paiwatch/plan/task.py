@@ -68,13 +68,14 @@ def declared(
 
 def lay_out(tasks: Sequence[Task], waits: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
     """Steps with levels and weights. `tasks` come after those they wait for; `waits` names services among them."""
-    last = {task.service: task.ids[-1] for task in tasks}
+    last: dict[str, StepId] = {}
     waiting: dict[StepId, tuple[StepId, ...]] = {}
     for task in tasks:
         earlier = tuple(last[name] for name in sorted(waits.get(task.service, ())))
         for step in task.ids:
             waiting[step] = earlier
             earlier = (step,)
+        last[task.service] = earlier[0]
     levels, weights = _levels(waiting), _weights(waiting)
     return tuple(
         _step(task, step, waiting[step], levels[step], weights[step]) for task in tasks for step in task.ids

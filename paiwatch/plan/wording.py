@@ -8,12 +8,15 @@ from paiwatch.plan.plan import Kind, Reason
 from paiwatch.problem import Problem, Severity
 
 
-def prerequisites(name: str, hit: Impact, roots: Mapping[str, tuple[Reason, ...]]) -> tuple[Reason, ...]:
-    """One reason for each prerequisite that a service follows into the plan, with the chain to the root."""
-    return tuple(
-        Reason(kind="prerequisite", detail=_follow(hit, roots, chain), chain=chain)
-        for chain in map(hit.chain, hit.causes[name])
-    )
+def prerequisites(hit: Impact, roots: Mapping[str, tuple[Reason, ...]]) -> dict[str, Reason]:
+    """For each prerequisite that somebody follows into the plan: the reason that gives, with the chain to the root."""
+    told: dict[str, Reason] = {}
+    for sources in hit.causes.values():
+        for source in sources:
+            if source not in told:
+                chain = hit.chain(source)
+                told[source] = Reason(kind="prerequisite", detail=_follow(hit, roots, chain), chain=chain)
+    return told
 
 
 def _follow(hit: Impact, roots: Mapping[str, tuple[Reason, ...]], chain: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Dependents, OnChange, Operator, Prerequisite, Service
@@ -393,6 +393,7 @@ def waits_closure(plan: Plan) -> dict[StepId, set[StepId]]:
     return known
 
 
+@settings(max_examples=50)
 @given(cases())
 def test_the_plan_has_exactly_the_changed_and_their_dependents(case: Case) -> None:
     plan = build(case.desired, case.memory, case.policy)
@@ -402,6 +403,7 @@ def test_the_plan_has_exactly_the_changed_and_their_dependents(case: Case) -> No
     assert all(step.reasons for step in plan.steps)
 
 
+@settings(max_examples=50)
 @given(cases())
 def test_every_step_waits_for_exactly_the_steps_of_its_prerequisites(case: Case) -> None:
     plan = build(case.desired, case.memory, case.policy)
@@ -415,6 +417,7 @@ def test_every_step_waits_for_exactly_the_steps_of_its_prerequisites(case: Case)
         assert set(step.held_by) == {name for name in before if name not in case.desired.releases}
 
 
+@settings(max_examples=50)
 @given(cases())
 def test_removals_are_exactly_those_gone_and_wait_for_their_dependents(case: Case) -> None:
     plan = build(case.desired, case.memory, case.policy)
@@ -439,6 +442,7 @@ def remembered(name: str, case: Case) -> set[str]:
     return direct.union(*(remembered(other, case) for other in direct))
 
 
+@settings(max_examples=50)
 @given(cases())
 def test_levels_weights_and_order_are_as_documented(case: Case) -> None:
     plan = build(case.desired, case.memory, case.policy)
@@ -461,6 +465,7 @@ def test_levels_weights_and_order_are_as_documented(case: Case) -> None:
     assert rank == sorted(rank)
 
 
+@settings(max_examples=50)
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_same_input_gives_the_same_plan_however_its_mappings_are_ordered(
     case: Case, chance: random.Random
@@ -487,6 +492,7 @@ def shuffled(mapping: Mapping[str, Value], chance: random.Random) -> dict[str, V
     return dict(items)
 
 
+@settings(max_examples=50)
 @given(cases())
 def test_the_digest_changes_with_what_would_be_done_and_with_nothing_else(case: Case) -> None:
     plan = build(case.desired, case.memory, case.policy)
@@ -505,6 +511,7 @@ def test_the_digest_changes_with_what_would_be_done_and_with_nothing_else(case: 
         assert (other.digest == plan.digest) is same
 
 
+@settings(max_examples=50)
 @given(cases())
 def test_planning_again_after_everything_succeeded_finds_nothing(case: Case) -> None:
     desired = case.desired
