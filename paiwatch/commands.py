@@ -178,6 +178,8 @@ async def _progress(desk: Desk, _: Request) -> Reply:
             for step, progress in decider.progress().items()
         ],
         "settled": decider.is_settled,
+        "draining": decider.is_draining,
+        "kept": list(decider.kept),
         "invalid": sorted(desired.invalid) if desired else [],
         "problems": [str(problem) for problem in desired.problems] if desired else [],
         "faults": dict(desk.faults),

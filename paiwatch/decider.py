@@ -39,7 +39,6 @@ from paiwatch.plan.applied import EVERYTHING, Hold
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Plan, StepId
 from paiwatch.plan.policy import Policy
-from paiwatch.problem import errors
 from paiwatch.record.rows import Begun
 from paiwatch.record.store import Record
 from paiwatch.releases.release import Desired, Release
@@ -74,11 +73,6 @@ class Underway:
     began: float
     asked: bool
     closed: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
-def is_broken(desired: Desired) -> bool:
-    """Whether a fault concerns the whole tree, so that no plan can be made from it."""
-    return any(not problem.service for problem in errors(desired.problems))
 
 
 class Decider:
@@ -166,6 +160,16 @@ class Decider:
         return self._latest if self.generation in self._open else None
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """Services gone from the tree that policy keeps, as of the newest plan."""
+        return self._latest.plan.kept if self._latest else ()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether nothing more will begin."""
+        return self._draining
+
+    @property
     def is_settled(self) -> bool:
         """Whether every accepted generation is closed and nothing runs."""
         return not self._open and not self._runs
@@ -175,6 +179,7 @@ class Decider:
     async def accept(self, plan: Plan, *, asked: bool = False) -> asyncio.Future[bool]:
         """Make this plan the generation in force; the future tells whether it succeeded, once it is closed."""
         assert self.desired is not None
+        plan = self._runner.without_secrets(plan)
         snapshot = self.desired.snapshot
         releases = await self._render(tuple(sorted(plan.releases)))
         revisions = snapshot.config.revision, snapshot.src.revision
@@ -257,7 +262,7 @@ class Decider:
             return
         self._runner.hide(desired.secrets)
         self._tell(ProblemsFound(problems=desired.problems))
-        if is_broken(desired):  # nothing can be planned from it: the last good state keeps running
+        if desired.is_broken:  # nothing can be planned from it: the last good state keeps running
             self.planned.set()
             return
         self.desired = desired

@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paiwatch.clock import Clock
@@ -17,7 +17,7 @@ from paiwatch.news import Listener, StepBegan, StepEnded
 from paiwatch.operators import environment, script, stage, surroundings
 from paiwatch.operators.run import Identity, RunOrder, RunResult
 from paiwatch.operators.stage import Stage
-from paiwatch.plan.plan import Kind, Step
+from paiwatch.plan.plan import Kind, Plan, Reason, Step
 from paiwatch.record import layout
 from paiwatch.record.archive import Archive, static_ids
 from paiwatch.record.rows import Begun
@@ -88,6 +88,18 @@ class Runner:
     def hide(self, secrets: Iterable[str]) -> None:
         """Keep these values out of every text from now on."""
         self._scrubber.register(secrets)
+
+    def without_secrets(self, plan: Plan) -> Plan:
+        """The plan with reasons that everybody may read: masking by key cannot see a secret inside another key's value."""
+        scrub = self._scrubber.scrub
+
+        def hidden(reason: Reason) -> Reason:
+            return replace(
+                reason, detail=scrub(reason.detail), before=scrub(reason.before), after=scrub(reason.after)
+            )
+
+        steps = tuple(replace(step, reasons=tuple(map(hidden, step.reasons))) for step in plan.steps)
+        return replace(plan, steps=steps)
 
     async def keep(self, release: Release) -> None:
         """Archive a release, so that it can be stopped with its own scripts one day."""
@@ -162,9 +174,7 @@ class Runner:
     async def _set_stage(self, begun: Begun, step: Step, scene: Scene) -> Stage:
         around = await self._surroundings(scene)
         files = await self._writer.do(lambda: self._archive.load(step.digest))
-        reasons = [
-            {"kind": reason.kind, "detail": self._scrubber.scrub(reason.detail)} for reason in step.reasons
-        ]
+        reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in step.reasons]
         return await asyncio.to_thread(
             stage.build,
             self._state,

@@ -58,7 +58,11 @@ def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> F
         accepted = past.generation(latest.id) if latest else None
         holds, memory = past.holds(), past.applied()
         last_runs = {name: runs.as_seen(run, is_alive=is_alive) for name, run in past.last_runs().items()}
-    open_steps = () if accepted is None else live.left_over(accepted[1], last_runs=last_runs, holds=holds)
+    open_steps = (
+        ()
+        if accepted is None
+        else live.left_over(accepted[1], last_runs=last_runs, holds=holds, memory=memory)
+    )
     return Facts(
         generation=latest.id if latest else 0,
         config=latest.config if latest else _NOTHING,

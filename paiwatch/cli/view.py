@@ -12,13 +12,13 @@ from pathlib import Path
 
 from paiwatch.cli.progress import working
 from paiwatch.composition import policy_of, survey_of
-from paiwatch.plan.applied import Hold, Memory
+from paiwatch.plan.applied import EVERYTHING, Hold, Memory
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Plan
 from paiwatch.problem import Problem
 from paiwatch.record.history import History
 from paiwatch.releases.release import Desired, Release
-from paiwatch.report import status, times
+from paiwatch.report import times
 from paiwatch.scrub import Scrubber
 from paiwatch.settings import Settings
 from paiwatch.snapshot import Contents
@@ -92,7 +92,7 @@ def _examine(settings: Settings, sources: Sources) -> View:
 def holds_in_force(seen: View, service: str | None = None) -> tuple[Hold, ...]:
     """Holds on services that have steps in the plan; of one service, or of all. A quarantine holds its release only."""
     planned = {step.id.service: step.digest for step in seen.plan.steps}
-    names = {*(planned if service is None else {service}), status.EVERYTHING}
+    names = {*(planned if service is None else {service}), EVERYTHING}
     return tuple(
         hold
         for name, hold in sorted(seen.holds.items())
@@ -102,5 +102,5 @@ def holds_in_force(seen: View, service: str | None = None) -> tuple[Hold, ...]:
 
 def hold_text(hold: Hold, *, now: float) -> str:
     """`web: suspended 3 min ago: maintenance`."""
-    name = "every service" if hold.service == status.EVERYTHING else hold.service
+    name = "every service" if hold.service == EVERYTHING else hold.service
     return f"{name}: {hold.by} {times.ago(hold.since, now)}: {hold.reason or 'no reason given'}"

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from paiwatch.convergence.events import Outcome
-from paiwatch.plan.applied import Hold
+from paiwatch.plan.applied import EVERYTHING, Applied, Hold, Memory
+from paiwatch.plan.plan import Kind
 from paiwatch.record.rows import RunRow, StepRow
-from paiwatch.report.status import EVERYTHING, Daemon, LiveStep
+from paiwatch.report.status import Daemon, LiveStep
 
 
 def daemon(reply: Mapping[str, Any]) -> Daemon:
@@ -41,18 +42,26 @@ def names(reply: Mapping[str, Any], key: str) -> frozenset[str]:
 
 
 def left_over(
-    rows: Iterable[StepRow], *, last_runs: Mapping[str, RunRow], holds: Mapping[str, Hold]
+    rows: Iterable[StepRow], *, last_runs: Mapping[str, RunRow], holds: Mapping[str, Hold], memory: Memory
 ) -> tuple[LiveStep, ...]:
     """Steps of the last generation that a daemon would still have to do, were there one; what was cut off is not among them."""
     found = []
     for row in rows:
         if row.outcome is Outcome.BLOCKED:
             found.append(LiveStep(service=row.service, operator=str(row.operator), state="blocked"))
-        elif row.outcome is None and not _has_begun(row, last_runs.get(row.service)):
+        elif _is_owed(row, memory.get(row.service)) and not _has_begun(row, last_runs.get(row.service)):
             is_held = row.service in holds or EVERYTHING in holds
             state = "held" if is_held else "waiting"
             found.append(LiveStep(service=row.service, operator=str(row.operator), state=state))
     return tuple(found)
+
+
+def _is_owed(row: StepRow, applied: Applied | None) -> bool:
+    """Without an outcome; or put off when paiwatch stopped, and not done by an older generation's run meanwhile."""
+    if row.outcome is not Outcome.SUPERSEDED:
+        return row.outcome is None
+    is_applied = applied is not None and applied.digest == row.digest and not applied.touched
+    return row.kind is Kind.DEPENDENT or not is_applied
 
 
 def _has_begun(row: StepRow, last: RunRow | None) -> bool:

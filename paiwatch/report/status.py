@@ -6,13 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from paiwatch.convergence.events import Outcome
-from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.plan.applied import EVERYTHING, Applied, HeldBy, Hold, Memory
 from paiwatch.record.rows import RunRow
 from paiwatch.report import runs, times
 from paiwatch.snapshot import Revision
-
-#: A hold under this name holds every service (`paiwatch suspend` without one).
-EVERYTHING = "*"
 
 
 class State(StrEnum):
@@ -73,7 +70,7 @@ class Facts:
     generation: int
     config: Revision
     src: Revision
-    memory: Mapping[str, Applied]
+    memory: Memory
     holds: Mapping[str, Hold]
     last_runs: Mapping[str, RunRow]
     steps: Sequence[LiveStep] = ()
@@ -155,18 +152,20 @@ def _applied(memory: Applied | None) -> Applied | None:
 
 def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
     """The one word. What happens now comes before what a person said, that before what the tree and the past say."""
-    if step is not None and step.state in {"running", "waiting", "backing-off", "blocked", "failed"}:
+    if step is not None and step.state in {"running", "waiting", "backing-off"}:
         return State(step.state)
     hold = facts.holds.get(name) or facts.holds.get(EVERYTHING)
     if hold is not None and _applies(hold, facts.memory.get(name)):
         return State(str(hold.by))
-    if step is not None:  # held by a prerequisite that cannot run
-        return State.BLOCKED
+    if step is not None:  # blocked, or held by a prerequisite that cannot run
+        return State.FAILED if step.state == "failed" else State.BLOCKED
+    return _of_the_tree(name, facts) or _remembered(facts.memory.get(name), facts.last_runs.get(name))
+
+
+def _of_the_tree(name: str, facts: Facts) -> State | None:
     if name in facts.invalid:
         return State.INVALID
-    if name in facts.kept:
-        return State.KEPT
-    return _remembered(facts.memory.get(name), facts.last_runs.get(name))
+    return State.KEPT if name in facts.kept else None
 
 
 def _applies(hold: Hold, memory: Applied | None) -> bool:

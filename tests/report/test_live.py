@@ -4,7 +4,7 @@ from typing import Any
 
 from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Outcome
-from paiwatch.plan.applied import HeldBy, Hold
+from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Kind
 from paiwatch.record.rows import StepRow
 from paiwatch.report import live
@@ -66,10 +66,21 @@ def test_without_a_daemon_open_steps_wait_for_one() -> None:
     ]
     hold = Hold(service="paused", by=HeldBy.SUSPENDED, reason="", since=1.0)
 
-    steps = live.left_over(rows, last_runs={"cut": a_run(None, service="cut")}, holds={"paused": hold})
+    steps = live.left_over(
+        rows, last_runs={"cut": a_run(None, service="cut")}, holds={"paused": hold}, memory={}
+    )
 
     assert [(step.service, step.state) for step in steps] == [
         ("web", "waiting"),
         ("stuck", "blocked"),
         ("paused", "held"),
     ]
+
+
+def test_what_was_put_off_when_paiwatch_stopped_still_waits_unless_it_was_done_meanwhile() -> None:
+    rows = [a_row("web", Outcome.SUPERSEDED), a_row("done", Outcome.SUPERSEDED)]
+    memory = {"done": Applied(service="done", digest=rows[1].digest)}
+
+    steps = live.left_over(rows, last_runs={}, holds={}, memory=memory)
+
+    assert [(step.service, step.state) for step in steps] == [("web", "waiting")]
