@@ -117,14 +117,14 @@ class LiveDirectory:
         found = _Pass()
         try:
             top = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._walk_folder(top, "", found)
+            finally:
+                os.close(top)
         except OSError as fault:
             raise TransientError(
                 f"{self._root}: cannot read the directory: {fault.strerror}; check `directory`, or mount it"
             ) from fault
-        try:
-            self._walk_folder(top, "", found)
-        finally:
-            os.close(top)
         self._cache = found.seen
         found.seen = dict(sorted(found.seen.items()))
         return found

@@ -6,7 +6,6 @@ Always with an event filter: unfiltered, watchdog 7.1 floods its own queue on la
 import errno
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,8 +25,9 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyEmitter
+from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchCallback, WatchDescriptor
 
 from paiwatch.errors import TransientError
 
@@ -60,17 +60,14 @@ class Place:
     tell: Callable[[], None]
 
 
-_PROBE = Place(folder=Path("/proc/self/task"), recursive=False, counts=lambda _: False, tell=lambda: None)
-
-
 class Watch:
     """Watches some places from `start` to `stop`. Blind when a folder was replaced: `is_sound` says so; start a new one."""
 
     def __init__(self, places: Sequence[Place], *, lost: Callable[[], None]) -> None:
         self._places = tuple(places)
         self._lost = _OverflowFilter(lost)
+        self._reader: _Reader | None = None
         self._observer: BaseObserver | None = None
-        self._readers: set[threading.Thread] = set()  # of the kernel's queue; watchdog shows them nowhere
         self._identities: dict[Path, tuple[int, int]] = {}
 
     def start(self) -> None:
@@ -80,48 +77,64 @@ class Watch:
         for logger in _LOGGERS:
             logging.getLogger(logger).addFilter(self._lost)
         try:
-            self._identities = {place.folder: _identity(place.folder) for place in self._places}
-            before = set(threading.enumerate())
-            self._observer = Observer()
-            self._readers = set(threading.enumerate()) - before
-            self._observer.start()
-            for place in self._places:
-                self._schedule(self._observer, place)
-            self._probe(self._observer)
+            self._begin()
         except OSError as fault:
             self.stop()
             raise TransientError(_explain(fault, self._places)) from fault
 
+    def _begin(self) -> None:
+        self._identities = {place.folder: _identity(place.folder) for place in self._places}
+        self._reader = reader = _Reader()
+        reader.start()
+        self._observer = BaseObserver(InotifyEmitter, inotify_fd=reader)
+        for place in self._places:
+            self._observer.schedule(
+                _Hint(place), str(place.folder), recursive=place.recursive, event_filter=_CHANGES
+            )
+        self._observer.start()
+        if reader.refusal is not None:
+            raise reader.refusal
+
     def is_sound(self) -> bool:
-        """Whether every place is still watched, still the same folder, and new folders in it can be watched too."""
-        observer = self._observer
-        if observer is None or not all(thread.is_alive() for thread in (observer, *self._readers)):
+        """Whether every place is still watched with all folders in it, and still the same folder."""
+        if self._observer is None or self._reader is None or self._reader.refusal is not None:
             return False
+        threads = (self._reader, self._observer, *self._observer.emitters)
         try:
-            self._probe(observer)
             replaced = any(_identity(folder) != known for folder, known in self._identities.items())
         except OSError:
             return False
-        return not replaced and all(emitter.is_alive() for emitter in observer.emitters)
+        return not replaced and all(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
         """End, and wait for the threads. Does nothing the second time."""
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            observer.stop()
-            if observer.ident is not None:
-                observer.join()
+        threads = [thread for thread in (self._observer, self._reader) if thread is not None]
+        self._observer = self._reader = None
+        for thread in threads:
+            thread.stop()
+            if thread.ident is not None:
+                thread.join()
         for logger in _LOGGERS:
             logging.getLogger(logger).removeFilter(self._lost)
 
-    def _schedule(self, observer: BaseObserver, place: Place) -> ObservedWatch:
-        return observer.schedule(
-            _Hint(place), str(place.folder), recursive=place.recursive, event_filter=_CHANGES
-        )
 
-    def _probe(self, observer: BaseObserver) -> None:
-        """Raise OSError when the kernel grants no more watches: for folders below the first watchdog keeps that to itself."""
-        observer.unschedule(self._schedule(observer, _PROBE))
+class _Reader(InotifyFD):
+    """Reads the kernel's queue. Remembers when the kernel grants no more watches: watchdog keeps quiet about that for all
+    folders but the first, and what happens in them would not be seen.
+    """
+
+    refusal: OSError | None = None
+
+    def add_callback(
+        self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
+    ) -> WatchDescriptor:
+        """As watchdog's, with the refusal noted."""
+        try:
+            return super().add_callback(path, mask, callback, id_)
+        except OSError as fault:
+            if fault.errno in _LIMITS:
+                self.refusal = fault
+            raise
 
 
 def directory_places(
@@ -129,8 +142,13 @@ def directory_places(
 ) -> tuple[Place, ...]:
     """Everything below a live directory but git's own files; and its name in the folder above, to notice a switch at once."""
     return (
-        Place(folder=root.resolve(), recursive=True, counts=_is_no_git_file, tell=tell),
-        Place(folder=root.parent.resolve(), recursive=False, counts=_is_named(root.name), tell=replaced),
+        Place(folder=Path(os.path.realpath(root)), recursive=True, counts=_is_no_git_file, tell=tell),
+        Place(
+            folder=Path(os.path.realpath(root.parent)),
+            recursive=False,
+            counts=_is_named(root.name),
+            tell=replaced,
+        ),
     )
 
 

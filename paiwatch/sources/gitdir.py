@@ -3,6 +3,7 @@
 Only refs are read here, never objects, configuration or hooks; those of somebody else's repository are not ours to run.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def find(path: Path) -> Path | None:
         if gitdir is None or not (gitdir / "HEAD").is_file():
             continue
         common = _read_line(gitdir / "commondir")
-        folder = (gitdir / common).resolve() if common else gitdir.resolve()
+        folder = Path(os.path.realpath(gitdir / common if common else gitdir))
         if (folder / "objects").is_dir():
             return folder
     return None

@@ -91,7 +91,12 @@ class Keep:
 
 def _unnamed(home: Path) -> int:
     """A private file that has no name."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=home)
-    Path(name).unlink()
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=home)
+        Path(name).unlink()
+    except OSError as fault:
+        raise TransientError(
+            f"{home}: cannot keep a live directory's content: {fault.strerror}; check the state folder's owner and space"
+        ) from fault
     return descriptor

@@ -6,7 +6,8 @@ Written by hand, not by `git init`: no template, no hooks, no configuration but 
 import fcntl
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from paiwatch.errors import BusyError, TransientError
@@ -30,32 +31,36 @@ class Mirror:
 
     def mend(self) -> None:
         """Make the skeleton whole and remove the locks and half packs that a killed git left. Only the holder calls this."""
-        for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
-            (self.git / folder).mkdir(parents=True, exist_ok=True)
-        _write(self.git / "HEAD", f"ref: refs/heads/{self._branch}\n")
-        _write(self.git / "config", _CONFIG)
-        _write(self.global_config, _GLOBAL)
+        with _transient(self._home):
+            for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
+                (self.git / folder).mkdir(parents=True, exist_ok=True)
+            _write(self.git / "HEAD", f"ref: refs/heads/{self._branch}\n")
+            _write(self.git / "config", _CONFIG)
+            _write(self.global_config, _GLOBAL)
         self.sweep()
 
     def sweep(self) -> None:
         """Remove stale locks and temporary packs: we are the only user, and no git of ours runs now."""
-        refs = (self.git / "refs").rglob("*.lock")
-        packs = (self.git / "objects" / "pack").glob("tmp_*")
-        for leftover in (*self.git.glob("*.lock"), *refs, *packs):
-            leftover.unlink(missing_ok=True)
+        with _transient(self._home):
+            refs = (self.git / "refs").rglob("*.lock")
+            packs = (self.git / "objects" / "pack").glob("tmp_*")
+            for leftover in (*self.git.glob("*.lock"), *refs, *packs):
+                leftover.unlink(missing_ok=True)
 
     def borrow(self, lenders: Sequence[Path]) -> None:
         """Read these object folders as if they were ours (see gitrepository-layout(5), objects/info/alternates)."""
-        text = "".join(f"{lender}\n" for lender in lenders)
-        _write(self.git / "objects" / "info" / "alternates", text)
+        with _transient(self._home):
+            text = "".join(f"{lender}\n" for lender in lenders)
+            _write(self.git / "objects" / "info" / "alternates", text)
 
     def recreate(self) -> None:
         """Throw the repository away and begin an empty one."""
         alternates = self.git / "objects" / "info" / "alternates"
-        kept = alternates.read_text() if alternates.is_file() else ""
-        shutil.rmtree(self.git)
-        self.mend()
-        _write(alternates, kept)
+        with _transient(self._home):
+            kept = alternates.read_text() if alternates.is_file() else ""
+            shutil.rmtree(self.git)
+            self.mend()
+            _write(alternates, kept)
 
     def needs_packing(self) -> bool:
         """Whether loose objects or packs have piled up; judged by one of the 256 folders, as `git gc --auto` does."""
@@ -71,14 +76,10 @@ class Mirror:
 
 def _hold(home: Path) -> int:
     """Lock the folder for this process; the kernel lets go when the process ends, however it ends."""
-    try:
+    with _transient(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.chmod(0o700)
         held = os.open(home / "held", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as fault:
-        raise TransientError(
-            f"{home}: cannot keep a copy of the repository: {fault.strerror}; check the state folder's owner and space"
-        ) from fault
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as fault:
@@ -87,6 +88,17 @@ def _hold(home: Path) -> int:
             f"{home}: another paiwatch uses this copy; stop it or use another state folder"
         ) from fault
     return held
+
+
+@contextmanager
+def _transient(home: Path) -> Iterator[None]:
+    """A full disk or a folder that is not ours may be put right while we run."""
+    try:
+        yield
+    except OSError as fault:
+        raise TransientError(
+            f"{home}: cannot keep a copy of the repository: {fault.strerror}; check the state folder's owner and space"
+        ) from fault
 
 
 def _write(file: Path, text: str) -> None:

@@ -4,7 +4,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_USERINFO = re.compile(r"(?<=://)[^/\s@']+@")
+_HTTP_USER = re.compile(r"(https?://)[^/\s@']+@")  # a lone user name may be a token
+_PASSWORD = re.compile(r"(://[^/\s:@']+):[^/\s@']+@")
 _NOISE = re.compile(r"^(?:fatal|error|ssh|remote): *", re.MULTILINE)
 
 #: What git or ssh prints, and what a person can do about it. First match wins.
@@ -55,11 +56,11 @@ _REMEDIES = (
 
 
 def scrub(text: str, *secrets: str) -> str:
-    """The text without user names and passwords in URLs, and without these very secrets."""
+    """The text without credentials in URLs, and without these very secrets."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    return _USERINFO.sub("***@", text)
+    return _PASSWORD.sub(r"\1:***@", _HTTP_USER.sub(r"\1***@", text))
 
 
 def explain(where: str, stderr: str, *, timeout: float, secrets: tuple[str, ...] = ()) -> str:

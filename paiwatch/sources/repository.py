@@ -157,7 +157,12 @@ class Repository:
     def _borrow(self) -> Path:
         """Read the objects of a repository on this machine in place; gives its git folder."""
         path = Path(self._access.repo)
-        lent = gitdir.find(path)
+        try:
+            lent = gitdir.find(path)
+        except OSError as fault:
+            raise TransientError(
+                f"{path}: cannot be read: {fault.strerror}; let paiwatch's user read it"
+            ) from fault
         if lent is None:
             if path.is_dir():
                 raise StalledError(f"{path}: no git repository there; check `repo`, or `git init` one")

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+import structlog
+
 from paiwatch.errors import TransientError
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Snapshot, Tree
@@ -147,9 +149,11 @@ class Sources:
 
     def start(self) -> None:
         """Begin to watch and to poll, in tasks of the running loop that only nudge."""
-        self._tasks = {
-            asyncio.create_task(vigil.keep(), name=f"vigil-{vigil.name}") for vigil in self._vigils
-        }
+        for vigil in self._vigils:
+            for work in (vigil.poll(), vigil.watch()):
+                task = asyncio.create_task(work, name=f"vigil-{vigil.name}")
+                task.add_done_callback(_report)
+                self._tasks.add(task)
 
     async def stop(self) -> None:
         """End watchers, git calls that still run, and threads."""
@@ -159,6 +163,12 @@ class Sources:
         self._tasks = set()
         for room in {id(room): room for room in (self._config, self._src)}.values():
             await room.close()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A vigil that ends of itself is a bug; without this line nobody would know why news come late."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        structlog.get_logger().error("watch.crashed", source=task.get_name(), exc_info=fault)
 
 
 def mirror_home(state: Path, source: "Source") -> Path:

@@ -1,6 +1,7 @@
 """Vigil: for one source, the watcher and the timer that say "look again". It reads nothing and decides nothing."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ _CHECK = 10.0  # seconds between two looks at the watch itself: a replaced root 
 
 
 class Vigil:
-    """Nudges at every poll, and at once when watched files or refs move. `keep` runs until it is cancelled."""
+    """Nudges at every poll, and at once when watched files or refs move."""
 
     def __init__(self, name: str, source: "Source", nudges: Nudges) -> None:
         self.name = name
@@ -32,15 +33,26 @@ class Vigil:
         self._complaint = ""
         self._suspect = asyncio.Event()
 
-    async def keep(self) -> None:
-        """Keep watching and polling; gives its thread back when cancelled."""
+    async def poll(self) -> None:
+        """Nudge for the look that comes whatever the events say; more often while nothing watches. Runs until cancelled."""
+        source = self._source
+        while True:
+            slow = source.look if source.directory else source.poll
+            blind = self._is_watchable and self._watch is None
+            await asyncio.sleep(min(slow, source.poll) if blind else slow)
+            self._nudges.nudge(f"{self.name}: poll")
+
+    async def watch(self) -> None:
+        """Watch what is on this machine, and the watch itself. Runs until cancelled; gives its thread back."""
+        if not self._is_watchable:
+            return
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(1, thread_name_prefix=f"watch-{self.name}")
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._poll())
-                if self._is_watchable:
-                    tasks.create_task(self._keep_watch(loop, thread))
+            while True:
+                if not await loop.run_in_executor(thread, self._is_sound):
+                    await loop.run_in_executor(thread, self._renew, loop)
+                await self._suspicion()
         finally:
             thread.submit(self._end_watch)  # after a renewal that may still be under way
             thread.shutdown(wait=True)
@@ -49,43 +61,34 @@ class Vigil:
     def _is_watchable(self) -> bool:
         return self._source.directory is not None or self._source.repo.startswith("/")
 
-    async def _poll(self) -> None:
-        """The look that comes whatever the events say; more often while nothing watches."""
-        source = self._source
-        while True:
-            slow = source.look if source.directory else source.poll
-            blind = self._is_watchable and self._watch is None
-            await asyncio.sleep(min(slow, source.poll) if blind else slow)
-            self._nudges.nudge(f"{self.name}: poll")
-
-    async def _keep_watch(self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor) -> None:
-        while True:
-            if not await loop.run_in_executor(thread, self._is_sound):
-                await loop.run_in_executor(thread, self._renew, loop)
-            try:
-                async with asyncio.timeout(_CHECK):
-                    await self._suspect.wait()
-            except TimeoutError:
-                continue
-            self._suspect.clear()
+    async def _suspicion(self) -> None:
+        """Until somebody doubts the watch, or it is time to."""
+        try:
+            async with asyncio.timeout(_CHECK):
+                await self._suspect.wait()
+        except TimeoutError:
+            return
+        self._suspect.clear()
 
     def _is_sound(self) -> bool:
-        return self._watch is not None and self._watch.is_sound() and self._stays_put()
-
-    def _stays_put(self) -> bool:
-        """Whether the name still leads to the folder that is watched."""
-        return self._watched == self._target()
+        """Whether it watches, and the name still leads to the folder that is watched."""
+        if self._watch is None or not self._watch.is_sound():
+            return False
+        try:
+            return self._watched == self._target()
+        except OSError:
+            return False
 
     def _renew(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch anew, and ask for a look: what happened in between was not seen."""
         from paiwatch.sources.filesystem import Watch  # noqa: PLC0415 (remote repositories need no watchdog)
 
         self._end_watch()
-        self._watched = self._target()
         try:
+            self._watched = self._target()
             watch = Watch(self._places(loop), lost=self._tell("file events were lost"))
             watch.start()
-        except TransientError as fault:
+        except (TransientError, OSError) as fault:
             self._complain(str(fault))
             return
         self._watch = watch
@@ -99,7 +102,7 @@ class Vigil:
 
     def _target(self) -> Path | None:
         if self._source.directory is not None:
-            return self._source.directory.resolve()
+            return Path(os.path.realpath(self._source.directory))
         return gitdir.find(Path(self._source.repo))
 
     def _places(self, loop: asyncio.AbstractEventLoop) -> "tuple[Place, ...]":
