@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import Identity, RunResult
@@ -16,6 +15,7 @@ from paiwatch.record import database, encoding
 from paiwatch.record.encoding import milliseconds
 from paiwatch.record.rows import FailureRow
 from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
+from paiwatch.record.statements import CHANGE_RUN, CHANGE_STEP, DROP_FAILURES, PUT
 from paiwatch.snapshot import Revision
 
 
@@ -150,11 +150,8 @@ class Ledger:
     def set_identity(self, run: int, identity: Identity) -> None:
         """Its process is known."""
         with self._transaction() as connection:
-            connection.execute(
-                update(runs)
-                .where(runs.c.id == run)
-                .values(pid=identity.pid, started_ticks=identity.started_ticks, boot=identity.boot)
-            )
+            row = {"pid": identity.pid, "started_ticks": identity.started_ticks, "boot": identity.boot}
+            connection.execute(CHANGE_RUN, {"key": run, **row})
 
     def end_run(
         self,
@@ -181,7 +178,7 @@ class Ledger:
             else:
                 _put_applied(connection, memory)
             if cleared:
-                connection.execute(delete(failures).where(failures.c.service == service))
+                connection.execute(DROP_FAILURES, {"key": service})
             if failure is not None:
                 _put(connection, failures, encoding.failure_to_row(failure))
             if hold is not None:
@@ -195,16 +192,13 @@ class Ledger:
         outcome = Outcome.INTERRUPTED
         with self._transaction() as connection:
             row = connection.execute(chosen).one()
-            connection.execute(
-                update(runs)
-                .where(runs.c.id == run)
-                .values(
-                    ended=milliseconds(at),
-                    outcome=str(outcome),
-                    message=because,
-                    milliseconds=max(0, milliseconds(at) - row.began),
-                )
-            )
+            end = {
+                "ended": milliseconds(at),
+                "outcome": str(outcome),
+                "message": because,
+                "milliseconds": max(0, milliseconds(at) - row.began),
+            }
+            connection.execute(CHANGE_RUN, {"key": run, **end})
             _mark_step(connection, (row.generation, row.service, row.operator), outcome, because)
 
     # ── what waits for people ───────────────────────────────────────────────────────────────────────────────────────
@@ -231,14 +225,14 @@ class Ledger:
                 connection.execute(delete(failures))
                 return
             for service in services:
-                connection.execute(delete(failures).where(failures.c.service == service))
+                connection.execute(DROP_FAILURES, {"key": service})
 
     def put_adopted(self, adopted: Iterable[Applied]) -> None:
         """Remember these as applied, their failures forgotten."""
         with self._transaction() as connection:
             for each in adopted:
                 _put_applied(connection, each)
-                connection.execute(delete(failures).where(failures.c.service == each.service))
+                connection.execute(DROP_FAILURES, {"key": each.service})
 
     # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -266,9 +260,7 @@ def _inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> i
 
 
 def _put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-    statement = upsert(table).values(row)
-    others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others))
+    connection.execute(PUT[table.name], row)
 
 
 def _put_applied(connection: Connection, memory: Applied) -> None:
@@ -280,11 +272,14 @@ def _mark_step(
 ) -> None:
     generation, service, operator = step
     connection.execute(
-        update(steps)
-        .where(
-            steps.c.generation == generation, steps.c.service == service, steps.c.operator == str(operator)
-        )
-        .values(outcome=str(outcome), because=because)
+        CHANGE_STEP,
+        {
+            "of_generation": generation,
+            "of_service": service,
+            "of_operator": str(operator),
+            "outcome": str(outcome),
+            "because": because,
+        },
     )
 
 

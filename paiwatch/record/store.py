@@ -35,6 +35,7 @@ class Record:
         self._holds = ledger.read_holds()
         self._failures = ledger.read_failures()
         self._underway: dict[int, Underway] = {}
+        self._revisions: dict[int, tuple[str, str]] = {}  # of open generations
 
     @classmethod
     def open(cls, state: Path) -> Self:
@@ -82,7 +83,9 @@ class Record:
 
     def accept(self, plan: Plan, config: Revision, src: Revision, *, at: float) -> int:
         """Write the plan down as a generation with its steps and reasons (also an empty one); gives its number."""
-        return self._ledger.insert_generation(plan, config, src, at)
+        generation = self._ledger.insert_generation(plan, config, src, at)
+        self._revisions[generation] = (config.id, src.id)
+        return generation
 
     def dismiss(self, generation: int, step: Step, outcome: Outcome, because: str) -> None:
         """The step will not run under its generation: superseded or blocked."""
@@ -91,6 +94,7 @@ class Record:
     def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
         """Every step of the generation has its outcome."""
         self._ledger.close_generation(generation, succeeded=succeeded, at=at)
+        self._revisions.pop(generation, None)
 
     def abandon(self, because: str, *, at: float) -> None:
         """At start-up, after `interrupt`: close the generations that a paiwatch that died left open."""
@@ -258,7 +262,9 @@ class Record:
 
     def _settled(self, run: int, underway: Underway, release: Release | None, at: float) -> Applied | None:
         now = self._applied[underway.step.id.service]
-        revisions = self._ledger.read_revisions(underway.generation)
+        revisions = self._revisions.get(underway.generation) or self._ledger.read_revisions(
+            underway.generation
+        )
         return memory.settle(now, underway, release, run=run, revisions=revisions, at=at)
 
     def _failed(self, step: Step, result: RunResult, retry_at: float) -> FailureRow | None:

@@ -1,0 +1,30 @@
+"""Statements that every run needs, built once: SQLAlchemy takes longer to build one than SQLite to carry it out.
+
+Which columns an update sets is said by the parameters it is executed with.
+"""
+
+from sqlalchemy import Table, bindparam, delete, update
+from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from paiwatch.record.schema import applied, failures, holds, runs, steps
+
+
+def _upsert(table: Table) -> Insert:
+    statement = upsert(table)
+    others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
+
+
+#: Insert or replace, by table name.
+PUT = {table.name: _upsert(table) for table in (applied, holds, failures)}
+#: Set columns of the run `key`.
+CHANGE_RUN = update(runs).where(runs.c.id == bindparam("key"))
+#: Set columns of one step.
+CHANGE_STEP = update(steps).where(
+    steps.c.generation == bindparam("of_generation"),
+    steps.c.service == bindparam("of_service"),
+    steps.c.operator == bindparam("of_operator"),
+)
+#: Forget the failures of the service `key`.
+DROP_FAILURES = delete(failures).where(failures.c.service == bindparam("key"))
