@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -212,7 +213,7 @@ def _repository(source: "Source", state: Path, lender: Path | None) -> Origin:
         home=mirror_home(state, source),
         branch=source.branch,
         access=access,
-        lender=lent if lent is not None and lent.is_dir() else None,
+        lender=lent if lent is not None and os.access(lent, os.R_OK | os.X_OK) else None,
     )
 
 
