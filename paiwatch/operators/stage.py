@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from paiwatch import private
+from paiwatch.operators import skeleton
 from paiwatch.operators.surroundings import leads_outside
 from paiwatch.snapshot import Mode
 
@@ -22,6 +23,8 @@ class Stage:
     top: Path
     tree: Path
     reasons: Path
+    folder: str
+    surroundings: Path | None
 
 
 def build(
@@ -38,14 +41,16 @@ def build(
     Raises OSError (a full disk, say), leaving nothing behind.
     """
     top = state / "stages" / str(run)
-    stage = Stage(top=top, tree=top / "tree", reasons=top / "reasons.json")
+    stage = Stage(
+        top=top, tree=top / "tree", reasons=top / "reasons.json", folder=folder, surroundings=surroundings
+    )
     private.remove_tree(top)
     try:
-        private.make_folder(stage.tree)
+        private.make_folder(top)
         private.write_file(stage.reasons, reasons)
-        deploy = PurePosixPath(folder) / "deploy"
         if surroundings is not None:
-            _mirror(stage.tree, deploy, surroundings)
+            skeleton.put(stage.tree, folder, surroundings)
+        deploy = PurePosixPath(folder) / "deploy"
         _write_release(stage.tree / deploy, str(deploy), files)
     except OSError:
         private.remove_tree(top)
@@ -55,6 +60,8 @@ def build(
 
 def remove(stage: Stage) -> bool:
     """Remove it, whatever modes the script left. False when something is still in use; `clear` gets it later."""
+    if stage.surroundings is not None:
+        skeleton.give_back(stage.tree, stage.folder, stage.surroundings)
     return private.remove_tree(stage.top)
 
 
@@ -62,19 +69,6 @@ def clear(state: Path) -> None:
     """At start-up, once no script of a dead paiwatch runs: remove all stages, and surroundings that may be half written."""
     for name in ("stages", "surroundings"):
         private.remove_tree(state / name)
-
-
-def _mirror(tree: Path, deploy: PurePosixPath, surroundings: Path) -> None:
-    """On the way down to the deploy folder, link each folder's other entries to the surroundings."""
-    for part, above in zip(deploy.parts, reversed(deploy.parents), strict=True):
-        here = private.make_folder(tree / above)
-        there = surroundings / above
-        if not there.is_dir():
-            continue
-        with os.scandir(there) as entries:
-            for entry in entries:
-                if entry.name != part:
-                    (here / entry.name).symlink_to(entry.path)
 
 
 def _write_release(deploy: Path, name: str, files: Mapping[str, tuple[Mode, bytes]]) -> None:

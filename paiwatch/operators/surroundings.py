@@ -92,7 +92,7 @@ def prune(state: Path, keep: Iterable[str]) -> None:
     top = _top(state)
     if not top.is_dir():
         return
-    names = {*keep, "pool"}
+    names = {"pool", *(name for each in keep for name in (each, f"{each}.spare"))}
     for entry in [entry for entry in top.iterdir() if entry.name not in names]:
         private.remove_tree(entry)
     for file in [file for file in (top / "pool").glob("*") if file.stat().st_nlink == 1]:
