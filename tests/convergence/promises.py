@@ -223,6 +223,14 @@ class Promises:
         """Nothing runs any more, so nothing is open."""
         assert not self.open
 
+    def check_only_people_are_waited_for(self) -> None:
+        """At rest, what has no outcome yet waits for somebody's hold; everything else was told why it will not run."""
+        for step in self.newest.steps.values():
+            if not self.newest.has_outcome(step.id):
+                assert any(self._is_held(other) for other in self._below(step, self.newest)), (
+                    f"{step.id} is forgotten"
+                )
+
     def check_no_slot_is_wasted(self) -> None:
         """While a slot is free, nothing that may run is left waiting."""
         world, expected = self.world, self.newest

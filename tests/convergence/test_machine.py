@@ -331,6 +331,20 @@ def test_only_the_start_of_a_restart_is_tried_again() -> None:
     assert begin.step.id.operator is START
 
 
+def test_the_stop_of_a_restart_does_not_excuse_its_start() -> None:
+    machine = Machine(Limits())
+    machine.step(planned(1, *a_restart("a")), 0)
+    machine.step(ended("a", operator=STOP), 1)
+    machine.step(ended("a", outcome=Outcome.FAILED), 2)
+    machine.step(planned(2, *a_restart("a")), 50)
+
+    machine.step(ended("a", generation=2, operator=STOP), 51)
+    assert told(machine.step(ended("a", generation=2, outcome=Outcome.FAILED), 52)) == [
+        "quarantine a",
+        "close 2 False",
+    ]
+
+
 def test_a_held_service_and_its_dependents_wait_for_a_person() -> None:
     machine = Machine(Limits())
     machine.step(held("a"), 0)

@@ -104,6 +104,8 @@ class World:
             self._carry_out(intent)
         if carried_out is None:
             self.promises.check_no_slot_is_wasted()
+            if is_idle(self.machine) and not self.machine.is_draining:
+                self.promises.check_only_people_are_waited_for()
 
     def _carry_out(self, intent: Intent) -> None:
         match intent:
