@@ -1,13 +1,17 @@
 """News as log lines: one listener, one line for each piece of news, ids in fields."""
 
+import os
+
 from paiwatch import logs
 from paiwatch.convergence.events import Outcome
 from paiwatch.news import (
+    DaemonMoved,
     GenerationAccepted,
     GenerationClosed,
     LookFailed,
     LookRecovered,
     News,
+    Phase,
     ProblemsFound,
     RunInterrupted,
     StepBegan,
@@ -19,6 +23,13 @@ from paiwatch.plan.plan import Step
 from paiwatch.problem import Problem, Severity
 
 log = logs.get_logger("paiwatch")
+
+_PHASES = {
+    Phase.STARTED: logs.DAEMON_STARTED,
+    Phase.READY: logs.DAEMON_READY,
+    Phase.STOPPING: logs.DAEMON_STOPPING,
+    Phase.STOPPED: logs.DAEMON_STOPPED,
+}
 
 
 class Chronicle:
@@ -74,6 +85,8 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             )
         case LookRecovered():
             log.info(logs.SOURCE_RECOVERED)
+        case DaemonMoved(phase=phase):
+            log.info(_PHASES[phase], pid=os.getpid())
         case RunInterrupted(run=run, service=service, operator=operator, ended=ended):
             log.warning(
                 logs.RUN_INTERRUPTED, run=run, service=service, operator=operator, processes_ended=ended

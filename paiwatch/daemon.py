@@ -8,21 +8,21 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from paiwatch import commands, notify
+from paiwatch import commands, notify, upkeep
 from paiwatch.clock import Clock
 from paiwatch.composition import policy_of, survey_of
 from paiwatch.control import ControlServer
 from paiwatch.convergence.events import FailureBook, Failures, Limits
 from paiwatch.convergence.machine import Machine
 from paiwatch.decider import Decider
-from paiwatch.errors import StalledError, TransientError
+from paiwatch.errors import PaiwatchError
 from paiwatch.lookout import Lookout
-from paiwatch.news import Listener, LookFailed, LookRecovered, News, RunInterrupted
+from paiwatch.news import DaemonMoved, Listener, News, Phase, RunInterrupted
 from paiwatch.operators import leftovers, stage
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
@@ -35,8 +35,6 @@ from paiwatch.sources.sources import Sources
 from paiwatch.writer import Writer
 
 _CLOCK = Clock(monotonic=time.monotonic, wall=time.time)
-_EXTEND_EVERY = 10.0  # seconds between requests for more start or stop time
-_LOOK_AGAIN = 30.0  # seconds until a failed look is tried again, unless a nudge comes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +45,7 @@ class Parts:
     lookout: Lookout
     nudges: Nudges
     desk: commands.Desk
+    tell: Listener
 
 
 @asynccontextmanager
@@ -108,7 +107,7 @@ async def assemble(
             listeners=listeners,
             since=_CLOCK.wall(),
         )
-        yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk)
+        yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk, tell=tell)
 
 
 async def _settle_the_past(record: Record, writer: Writer, settings: Settings, tell: Listener) -> None:
@@ -144,31 +143,47 @@ async def run(settings: Settings, scrubber: Scrubber, listen: Listener) -> None:
     ) as parts:
         control = ControlServer(settings.state, lambda request: commands.answer(parts.desk, request))
         await control.start()
+        parts.tell(DaemonMoved(phase=Phase.STARTED))
         try:
-            await _serve(parts, listeners)
+            await _serve(parts)
+        except* PaiwatchError as together:
+            raise _first(together) from together
         finally:
             await control.stop()
+            parts.tell(DaemonMoved(phase=Phase.STOPPED))
 
 
-async def _serve(parts: Parts, listeners: set[Listener]) -> None:
+def _first(together: BaseExceptionGroup[PaiwatchError]) -> PaiwatchError:
+    """The expected failure that ended all tasks: it is no bug, and says what to do."""
+    found: BaseException = together
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, PaiwatchError)
+    return found
+
+
+async def _serve(parts: Parts) -> None:
     stop = asyncio.Event()
     _on_signals(parts, stop)
+    decider, faults, tell = parts.decider, parts.desk.faults, parts.tell
     async with asyncio.TaskGroup() as group:
-        deciding = group.create_task(parts.decider.run(), name="decider")
-        looking = group.create_task(_keep_looking(parts, listeners), name="lookout")
-        readiness = group.create_task(_announce(parts), name="readiness")
-        watchdog = group.create_task(_feed_watchdog(parts), name="watchdog")
-        stopping = group.create_task(stop.wait(), name="stop")
-        await asyncio.wait({deciding, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        notify.send("STOPPING=1\nSTATUS=waiting for running scripts to finish", environ=os.environ)
-        looking.cancel()
-        readiness.cancel()
-        watchdog.cancel()
-        stopping.cancel()
-        parts.decider.drain()
-        while not deciding.done():
-            notify.send(notify.extend(3 * _EXTEND_EVERY), environ=os.environ)
-            await asyncio.wait({deciding}, timeout=_EXTEND_EVERY)
+        deciding = group.create_task(decider.run(), name="decider")
+        looking = upkeep.keep_looking(parts.lookout, parts.nudges, decider, faults=faults, tell=tell)
+        chores = (
+            looking,
+            upkeep.announce(decider.planned, faults=faults, tell=tell),
+            upkeep.feed_watchdog(decider),
+        )
+        tasks = [group.create_task(chore) for chore in (*chores, stop.wait())]
+        await asyncio.wait({deciding, tasks[-1]}, return_when=asyncio.FIRST_COMPLETED)
+        notify.send(
+            notify.STOPPING, notify.status("waiting for running scripts to finish"), environ=os.environ
+        )
+        tell(DaemonMoved(phase=Phase.STOPPING))
+        for task in tasks:
+            task.cancel()
+        decider.drain()
+        await upkeep.ask_for_time(deciding)
 
 
 def _on_signals(parts: Parts, stop: asyncio.Event) -> None:
@@ -184,70 +199,22 @@ def _on_signals(parts: Parts, stop: asyncio.Event) -> None:
     loop.add_signal_handler(signal.SIGHUP, lambda: parts.nudges.nudge("SIGHUP"))
 
 
-async def _keep_looking(parts: Parts, listeners: set[Listener]) -> None:
-    """Look, tell the decider, wait for a nudge, for ever. A failed look is told once and tried again by itself."""
-    parts.lookout.sources.start()
-    failing = ""
-    while True:
-        try:
-            await parts.decider.saw(await parts.lookout.look())
-        except (TransientError, StalledError) as fault:
-            if str(fault) != failing:
-                _tell_all(listeners, LookFailed(message=str(fault)))
-            failing = str(fault)
-            parts.desk.faults["sources"] = failing
-        else:
-            if failing:
-                _tell_all(listeners, LookRecovered())
-            failing = ""
-            parts.desk.faults.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_AGAIN if failing else None):
-                await parts.nudges.wait()
-
-
-def _tell_all(listeners: set[Listener], news: News) -> None:
-    for listener in tuple(listeners):
-        listener(news)
-
-
-async def _announce(parts: Parts) -> None:
-    """READY once the first plan is made; until then systemd is asked for patience."""
-    while not parts.decider.planned.is_set():
-        doing = parts.desk.faults.get("sources", "reading the trees")
-        message = f"EXTEND_TIMEOUT_USEC={int(3 * _EXTEND_EVERY * 1e6)}\nSTATUS={doing.splitlines()[0]}"
-        notify.send(message, environ=os.environ)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_EXTEND_EVERY):
-                await parts.decider.planned.wait()
-    notify.send("READY=1\nSTATUS=following the trees", environ=os.environ)
-
-
-async def _feed_watchdog(parts: Parts) -> None:
-    """Tell systemd that the decider still decides: each message has gone through its inbox. A living loop alone proves nothing."""
-    interval = notify.watchdog_interval(os.environ, os.getpid())
-    while interval is not None:
-        await parts.decider.between_events(_nothing)
-        notify.send(notify.WATCHDOG, environ=os.environ)
-        await asyncio.sleep(interval)
-
-
-async def _nothing() -> None:
-    pass
-
-
 # ── without a daemon ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> bool:
-    """Look once, converge, and tell whether everything is as the trees ask."""
+async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> tuple[bool, tuple[str, ...]]:
+    """Look once and converge; whether everything is as the trees ask, and what waits for a person."""
     listeners: set[Listener] = {listen}
     async with (
         assemble(settings, command="once", listeners=listeners, scrubber=scrubber, converges=True) as parts,
         _deciding(parts),
     ):
         await parts.decider.saw(await parts.lookout.look())
-        return await parts.decider.wait_until_idle()
+        succeeded = await parts.decider.wait_until_idle()
+        held = tuple(
+            str(step) for step, progress in parts.decider.progress().items() if progress.state == "held"
+        )
+        return succeeded, held
 
 
 async def obey(

@@ -6,7 +6,6 @@ is handled to the end before the next, so nothing in the middle needs a lock. It
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from paiwatch.clock import Clock
@@ -27,6 +26,7 @@ from paiwatch.convergence.events import (
 )
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle, is_settled, progress
+from paiwatch.inbox import Command, Looked, Underway
 from paiwatch.news import (
     GenerationAccepted,
     GenerationClosed,
@@ -47,32 +47,6 @@ from paiwatch.settings import Retention
 from paiwatch.writer import Writer
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """The world was read. `consumed` is set once the decider no longer needs the lookout to stand still."""
-
-    desired: Desired
-    consumed: asyncio.Event
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """Work of a person's command, to be done between two events; `done` gets its result or exception."""
-
-    work: Callable[[], Awaitable[object]]
-    done: asyncio.Future[object]
-
-
-@dataclass(slots=True, kw_only=True)
-class Underway:
-    """A generation that is not closed yet, and whoever waits for its end."""
-
-    plan: Plan
-    began: float
-    asked: bool
-    closed: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Decider:

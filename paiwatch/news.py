@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import RunResult
@@ -99,8 +100,25 @@ class RunInterrupted:
     ended: int
 
 
+class Phase(StrEnum):
+    """Where the daemon itself stands."""
+
+    STARTED = "started"
+    READY = "ready"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonMoved:
+    """The daemon entered a phase of its life."""
+
+    phase: Phase
+
+
 News = (
-    GenerationAccepted
+    DaemonMoved
+    | GenerationAccepted
     | StepBegan
     | StepEnded
     | StepDismissed

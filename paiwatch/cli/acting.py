@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from paiwatch import control
+from paiwatch import client
 from paiwatch.cli import exits, narrate
 from paiwatch.cli.call import Call
 from paiwatch.cli.exits import Code
@@ -33,7 +33,7 @@ def obey(call: Call, request: dict[str, Any]) -> Reply:
 def _replies(settings: Settings, request: dict[str, Any], *, quiet: bool) -> Iterator[Reply]:
     told = False
     # A script may be silent for as long as its time limit: no limit on the silence between replies here.
-    for reply in control.converse(settings.state, request, timeout=None):
+    for reply in client.converse(settings.state, request, timeout=None):
         told = True
         if "news" in reply and not quiet:
             _tell(reply)

@@ -6,7 +6,6 @@ holds what is needed; 3 a bug: the traceback, never with the values of variables
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -77,6 +76,8 @@ def _stay_quiet() -> Code:
 
 def _report_bug() -> Code:
     """The traceback, without the values of variables, and what to do with it."""
+    import traceback  # noqa: PLC0415 (36 ms that only a bug may cost)
+
     click.echo(traceback.format_exc(), err=True, nl=False)
     click.secho(
         "paiwatch: this is a bug in paiwatch. Please report the lines above with the output of "

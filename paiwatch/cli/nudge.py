@@ -2,7 +2,7 @@
 
 import click
 
-from paiwatch import control
+from paiwatch import client
 from paiwatch.cli import exits
 from paiwatch.cli.call import Call, configured
 from paiwatch.cli.exits import Code
@@ -13,7 +13,7 @@ from paiwatch.cli.exits import Code
 def nudge(call: Call) -> None:
     """Ask the daemon to look for news now instead of at its next poll."""
     state = call.settings().state
-    if control.ask(state, {"verb": "nudge"}) is None:
+    if client.ask(state, {"verb": "nudge"}) is None:
         click.echo(f"paiwatch: no daemon runs on {state}; `paiwatch once` converges without one", err=True)
         exits.leave(Code.FAILED)
     click.echo("the daemon looks again")

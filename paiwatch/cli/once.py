@@ -30,7 +30,9 @@ def once(call: Call) -> None:
         if not call.wants_json and (line := narrate.line(reply)) is not None:
             click.echo(scrubber.scrub(line))
 
-    succeeded = asyncio.run(daemon.once(call.settings(), scrubber, hear))
+    succeeded, held = asyncio.run(daemon.once(call.settings(), scrubber, hear))
+    for step in held:
+        click.echo(f"{step} waits for a person; `paiwatch status` says since when and why", err=True)
     if call.wants_json:
-        click.echo(json.dumps({"succeeded": succeeded, "news": heard}, indent=2))
+        click.echo(json.dumps({"succeeded": succeeded, "held": list(held), "news": heard}, indent=2))
     exits.leave(Code.DONE if succeeded else Code.FAILED)

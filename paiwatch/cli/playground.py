@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from paiwatch import control
+from paiwatch import client
 from paiwatch.errors import PaiwatchError
 
 _START_LIMIT = 30.0  # seconds until the daemon must listen
@@ -105,7 +105,7 @@ class Playground:
             )  # fmt: skip
         try:
             async with asyncio.timeout(_START_LIMIT):
-                while not (self.state / control.SOCKET).exists():
+                while not (self.state / client.SOCKET).exists():
                     if process.returncode is not None:
                         raise PaiwatchError(f"the daemon did not start; {self.log} says why")
                     await asyncio.sleep(0.02)

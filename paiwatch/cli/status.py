@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from paiwatch import control
+from paiwatch import client
 from paiwatch.cli import holder, table
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.holder import Holder
@@ -44,7 +44,7 @@ def status(call: Call) -> None:
 def _ask(state: Path) -> Mapping[str, Any] | None:
     """What the daemon says of itself; one that does not answer is mentioned, and the record must do."""
     try:
-        reply = control.ask(state, {"verb": "progress"}, timeout=2.0)
+        reply = client.ask(state, {"verb": "progress"}, timeout=2.0)
     except BusyError as error:
         click.secho(f"paiwatch: {error}; what follows is from the record", err=True, fg="yellow")
         return None

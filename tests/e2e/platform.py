@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paiwatch import control
+from paiwatch import client
 
 LIMIT = 30.0  # seconds any wait may take
 
@@ -163,7 +163,7 @@ class Platform:
         """Wait until the daemon has settled on this commit; gives its status."""
 
         def settled() -> bool:
-            progress = control.ask(self.root / "state", {"verb": "progress"}) or {}
+            progress = client.ask(self.root / "state", {"verb": "progress"}) or {}
             return bool(progress.get("settled")) and (progress.get("snapshot") or {}).get("config") == commit
 
         self.wait_until(settled, f"settled on {commit[:8]}")

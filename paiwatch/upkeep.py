@@ -1,0 +1,76 @@
+"""What the daemon does all its life besides deciding: look again when nudged, tell systemd how it stands.
+
+Each function is one task of the daemon's task group, and ends by being cancelled.
+"""
+
+import asyncio
+import os
+from collections.abc import MutableMapping
+from contextlib import suppress
+
+from paiwatch import notify
+from paiwatch.decider import Decider
+from paiwatch.errors import StalledError, TransientError
+from paiwatch.lookout import Lookout
+from paiwatch.news import DaemonMoved, Listener, LookFailed, LookRecovered, Phase
+from paiwatch.sources.nudge import Nudges
+
+#: Seconds between requests to systemd for more start or stop time.
+EXTEND_EVERY = 10.0
+
+_LOOK_AGAIN = 30.0  # seconds until a failed look is tried again, unless a nudge comes first
+
+
+async def keep_looking(
+    lookout: Lookout, nudges: Nudges, decider: Decider, *, faults: MutableMapping[str, str], tell: Listener
+) -> None:
+    """Look, tell the decider, wait for a nudge, for ever. A failed look is told once and tried again by itself."""
+    lookout.sources.start()
+    failing = ""
+    while True:
+        try:
+            await decider.saw(await lookout.look())
+        except (TransientError, StalledError) as fault:
+            if str(fault) != failing:
+                tell(LookFailed(message=str(fault)))
+            failing = faults["sources"] = str(fault)
+        else:
+            if failing:
+                tell(LookRecovered())
+            failing = ""
+            faults.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_AGAIN if failing else None):
+                await nudges.wait()
+
+
+async def announce(planned: asyncio.Event, *, faults: MutableMapping[str, str], tell: Listener) -> None:
+    """READY once the first plan is made; until then systemd is asked for patience."""
+    while not planned.is_set():
+        doing = faults.get("sources", "reading the trees")
+        notify.send(notify.extend(3 * EXTEND_EVERY), notify.status(doing), environ=os.environ)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EXTEND_EVERY):
+                await planned.wait()
+    notify.send(notify.READY, notify.status("following the trees"), environ=os.environ)
+    tell(DaemonMoved(phase=Phase.READY))
+
+
+async def feed_watchdog(decider: Decider) -> None:
+    """Tell systemd that the decider still decides: each message has gone through its inbox. A living loop alone proves nothing."""
+    interval = notify.watchdog_interval(os.environ, os.getpid())
+    while interval is not None:
+        await decider.between_events(_nothing)
+        notify.send(notify.WATCHDOG, environ=os.environ)
+        await asyncio.sleep(interval)
+
+
+async def ask_for_time(task: "asyncio.Task[None]") -> None:
+    """While this task runs on, ask systemd to wait."""
+    while not task.done():
+        notify.send(notify.extend(3 * EXTEND_EVERY), environ=os.environ)
+        await asyncio.wait({task}, timeout=EXTEND_EVERY)
+
+
+async def _nothing() -> None:
+    pass
