@@ -56,7 +56,7 @@ class Cap:
     def __init__(self, log: Path, limit: int) -> None:
         self._log = log
         self._limit = limit
-        self._pause = 0.05
+        self._pause = 0.02
         self._seen = 0
         self._punched = 0
         self._timer: asyncio.TimerHandle | None = None

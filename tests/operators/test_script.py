@@ -265,7 +265,7 @@ async def test_secrets_are_masked_when_it_ended(tmp_path: Path) -> None:
 
 async def test_endless_output_stays_within_a_small_multiple_of_the_limit(tmp_path: Path) -> None:
     limit = 1024**2
-    text = "echo first; head -c 256M /dev/zero | tr '\\0' x; echo; echo last"
+    text = "echo first; head -c 512M /dev/zero | tr '\\0' x; echo; echo last"
     order = an_order(tmp_path, text, log_limit=limit)
     most = 0
 
@@ -277,10 +277,10 @@ async def test_endless_output_stays_within_a_small_multiple_of_the_limit(tmp_pat
     result = task.result()
 
     assert result.outcome is Outcome.SUCCEEDED
-    assert most < 64 * limit
+    assert most < 256 * limit  # how much exactly is a matter of how often the loop gets its turn
     kept = order.log.read_bytes()
     assert len(kept) < limit + 200
     assert kept.startswith(b"first\nxxx")
     assert kept.endswith(b"xxx\nlast\n")
     line = next(line for line in kept.split(b"\n") if b"were cut here" in line)
-    assert int(line.split()[1]) == 256 * 1024**2 + 12 - (len(kept) - len(line) - 2)
+    assert int(line.split()[1]) == 512 * 1024**2 + 12 - (len(kept) - len(line) - 2)
