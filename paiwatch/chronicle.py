@@ -72,11 +72,11 @@ class Chronicle:
 
 def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed | News) -> None:
     match news:
-        case GenerationClosed(generation=generation, succeeded=succeeded, seconds=seconds):
-            tell = log.info if succeeded else log.error
-            tell(
-                logs.GENERATION_CLOSED, generation=generation, succeeded=succeeded, seconds=round(seconds, 3)
-            )
+        case GenerationClosed():
+            tell = log.info if news.succeeded or news.replaced else log.error
+            outcome = "succeeded" if news.succeeded else "replaced" if news.replaced else "failed"
+            seconds = round(news.seconds, 3)
+            tell(logs.GENERATION_CLOSED, generation=news.generation, outcome=outcome, seconds=seconds)
         case LookFailed(message=message):
             log.error(
                 logs.SOURCE_FAILED,

@@ -28,6 +28,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 from paiwatch.writer import Writer
 
+_DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
 _PATIENCE = 10_000  # news that may wait for one listener
 
 Request = Mapping[str, Any]
@@ -98,10 +99,11 @@ async def _until(closed: asyncio.Future[bool], heard: asyncio.Queue[News | None]
 async def _accept_asked(desk: Desk, operator: Operator, request: Request) -> "asyncio.Future[bool]":
     desired = _desired(desk)
     memory = await desk.writer.do(desk.record.memory)
+    names = tuple(request.get("names", ()))
     wish = AskedFor(
         operator=operator,
-        names=tuple(request.get("names", ())),
-        skip=frozenset(request.get("without", ())),
+        names=names,
+        skip=frozenset(request.get("without", ())) | await _down(desk, operator, names),
         only=bool(request.get("only", False)),
     )
     plan = _once(asked(wish, desired, memory, desk.policy))
@@ -109,6 +111,20 @@ async def _accept_asked(desk: Desk, operator: Operator, request: Request) -> "as
         raise ConfigError(f"cannot {operator} that", faults)
     await _hold_or_lift(desk, operator, frozenset(step.id.service for step in plan.steps))
     return await desk.decider.accept(plan, asked=True)
+
+
+async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> frozenset[str]:
+    """What a refresh passes over: services that a person stopped. Naming one of them is a mistake worth hearing of."""
+    if operator is not Operator.REFRESH:
+        return frozenset()
+    holds = await desk.writer.do(desk.record.holds)
+    down = frozenset(name for name, hold in holds.items() if hold.by in _DOWN)
+    if named := sorted(down & set(names)):
+        remedy = f"`paiwatch service start -n {named[0]}` starts it"
+        raise ConfigError(
+            f"{', '.join(named)}: {holds[named[0]].by} by a person; nothing to refresh; {remedy}"
+        )
+    return down
 
 
 def _once(plan: Plan) -> Plan:
@@ -126,7 +142,7 @@ async def _hold_or_lift(desk: Desk, operator: Operator, services: frozenset[str]
         if by is not None:
             hold = Hold(service=service, by=by, reason=f"service {operator}", since=at)
             await desk.writer.do(partial(desk.record.hold, hold))
-        elif service in holds and holds[service].by in {HeldBy.STOPPED, HeldBy.DELETED}:
+        elif operator is Operator.START and service in holds and holds[service].by in _DOWN:
             await desk.writer.do(partial(desk.record.lift, service))
     await desk.decider.refresh_holds()
 
@@ -206,7 +222,7 @@ async def retry(desk: Desk, services: frozenset[str]) -> Reply:
     failed = {service for service, _ in await desk.writer.do(desk.record.failures)}
     await desk.writer.do(lambda: desk.record.forgive(services))
     await desk.decider.feed(Retried(services=services))
-    await desk.decider.replan()
+    await desk.decider.replan(anew=True)
     return {"services": sorted(failed & services if services else failed)}
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from paiwatch import commands, notify, upkeep
@@ -68,7 +69,7 @@ async def assemble(
         stack.callback(writer.stop)
         record = await writer.do(lambda: Record.open(state))
         stack.push_async_callback(writer.do, record.close)
-        await _settle_the_past(record, writer, settings, tell)
+        cut_off = await _settle_the_past(record, writer, settings, tell)
         nudges = Nudges()
         sources = Sources(settings.config, settings.src, state, nudges)
         lookout = Lookout(sources, survey_of(settings))
@@ -83,6 +84,7 @@ async def assemble(
             clock=_CLOCK,
             tell=tell,
         )
+        runner.mask_later(cut_off)
         policy = policy_of(settings)
         decider = Decider(
             machine=Machine(Limits(parallel=operators.parallel), failures=await _failures(record, writer)),
@@ -110,9 +112,12 @@ async def assemble(
         yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk, tell=tell)
 
 
-async def _settle_the_past(record: Record, writer: Writer, settings: Settings, tell: Listener) -> None:
-    """Whatever an earlier paiwatch left: end its scripts before anything else may run, and write their ends down."""
-    for run in await writer.do(record.unfinished):
+async def _settle_the_past(
+    record: Record, writer: Writer, settings: Settings, tell: Listener
+) -> tuple[Path, ...]:
+    """Whatever an earlier paiwatch left: end its scripts before anything else may run, write their ends down; gives their output."""
+    unfinished = await writer.do(record.unfinished)
+    for run in unfinished:
         trail = leftovers.trail_of(run.marker, run.identity)
         swept = await leftovers.end(trail, patience=0, grace=settings.operators.grace, hurry=asyncio.Event())
         because = "paiwatch ended while it ran"
@@ -120,6 +125,7 @@ async def _settle_the_past(record: Record, writer: Writer, settings: Settings, t
         tell(RunInterrupted(run=run.run, service=run.service, operator=str(run.operator), ended=swept.ended))
     await writer.do(lambda: record.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
     await asyncio.to_thread(stage.clear, settings.state)
+    return tuple(run.log for run in unfinished)
 
 
 async def _failures(record: Record, writer: Writer) -> FailureBook:

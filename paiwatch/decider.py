@@ -35,7 +35,6 @@ from paiwatch.news import (
     StepDismissed,
     StepQuarantined,
 )
-from paiwatch.plan.applied import EVERYTHING, Hold
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Plan, StepId
 from paiwatch.plan.policy import Policy
@@ -82,7 +81,6 @@ class Decider:
         self._open: dict[int, Underway] = {}
         self._wake_at: float | None = None
         self._draining = False
-        self._holds: Mapping[str, Hold] = {}
         self._latest: GenerationAccepted | None = None
         self.desired: Desired | None = None
         self.generation = 0
@@ -170,23 +168,23 @@ class Decider:
         await self.feed(Planned(plan=plan, generation=self.generation))
         return underway.closed
 
-    async def replan(self) -> None:
-        """Compare the record with the world again; accept the plan unless it is the one in force."""
+    async def replan(self, *, anew: bool = False) -> None:
+        """Compare the record with the world again; accept the plan unless it is the one in force.
+
+        `anew` accepts that too, if it has steps: what got its outcome under the old generation is tried under a new one.
+        """
         if self.desired is None or not self._converges or any(each.asked for each in self._open.values()):
             return
         memory = await self._writer.do(self._record.memory)
         plan = build(self.desired, memory, self._policy)
-        if not self._is_known(plan):
+        if not self._is_known(plan) or (anew and plan.steps):
             await self.accept(plan)
         self.planned.set()
 
     async def refresh_holds(self) -> None:
         """Read the holds of the record again and tell the machine."""
-        self._holds = await self._writer.do(self._record.holds)
-        everything = self._holds.get(EVERYTHING)
-        names = self.desired.services if everything is not None and self.desired is not None else ()
-        spread = {name: everything for name in names if everything is not None}
-        await self.feed(HoldsChanged(holds={**spread, **self._holds}))
+        holds = await self._writer.do(self._record.holds)
+        await self.feed(HoldsChanged(holds=holds))
 
     async def adopt(self, services: tuple[str, ...]) -> None:
         """Record the present releases of these services as applied; nothing runs."""
@@ -234,7 +232,7 @@ class Decider:
     async def _look_at(self, desired: Desired) -> None:
         if desired is self.desired:
             return
-        self._runner.hide(desired.secrets)
+        await self._runner.hide(desired.secrets)
         self._tell(ProblemsFound(problems=desired.problems))
         if desired.is_broken:  # nothing can be planned from it: the last good state keeps running
             self.planned.set()
@@ -297,7 +295,10 @@ class Decider:
         underway = self._open.pop(generation)
         self._runner.forget(generation)
         seconds = self._clock.monotonic() - underway.began
-        self._tell(GenerationClosed(generation=generation, succeeded=succeeded, seconds=seconds))
+        replaced = generation != self.generation
+        self._tell(
+            GenerationClosed(generation=generation, succeeded=succeeded, replaced=replaced, seconds=seconds)
+        )
         underway.closed.set_result(succeeded)
         await self._runner.prune(runs=self._retention.runs, generations=self._retention.generations)
         if underway.asked:

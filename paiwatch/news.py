@@ -64,10 +64,11 @@ class StepQuarantined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationClosed:
-    """Every step has its outcome."""
+    """Every step has its outcome. `replaced`: a newer generation took over what had not started."""
 
     generation: int
     succeeded: bool
+    replaced: bool
     seconds: float
 
 

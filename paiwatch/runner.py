@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from paiwatch.clock import Clock
 from paiwatch.convergence import backoff
 from paiwatch.convergence.events import Begin, Outcome
 from paiwatch.news import Listener, StepBegan, StepEnded
-from paiwatch.operators import environment, script, stage, surroundings
+from paiwatch.operators import environment, output, script, stage, surroundings
 from paiwatch.operators.run import Identity, RunOrder, RunResult
 from paiwatch.operators.stage import Stage
 from paiwatch.plan.plan import Kind, Plan, Reason, Step
@@ -75,6 +76,7 @@ class Runner:
         self._tell = tell
         self._scenes: dict[int, Scene] = {}
         self._mirroring = asyncio.Lock()  # surroundings are prepared by one at a time
+        self._unmasked: tuple[Path, ...] = ()
         self._around: tuple[str, Path] | None = None  # src revision, and where its surroundings lie
 
     def prepare(self, generation: int, desired: Desired, releases: Mapping[str, Release]) -> None:
@@ -85,9 +87,17 @@ class Runner:
         """The generation is closed."""
         self._scenes.pop(generation, None)
 
-    def hide(self, secrets: Iterable[str]) -> None:
+    def mask_later(self, logs: Iterable[Path]) -> None:
+        """Output of runs whose paiwatch died: to be cut and masked once the secrets are known."""
+        self._unmasked = tuple(logs)
+
+    async def hide(self, secrets: Iterable[str]) -> None:
         """Keep these values out of every text from now on."""
-        self._scrubber.register(secrets)
+        await asyncio.to_thread(self._scrubber.register, secrets)
+        waiting, self._unmasked = self._unmasked, ()
+        for log in waiting:
+            with suppress(OSError):  # never written, or the disk is full: it stays private to us all the same
+                await asyncio.to_thread(output.finish, log, self._limits.log_limit, self._scrub_output)
 
     def without_secrets(self, plan: Plan) -> Plan:
         """The plan with reasons that everybody may read: masking by key cannot see a secret inside another key's value."""

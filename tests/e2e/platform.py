@@ -130,8 +130,8 @@ class Platform:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(LIMIT)
 
-    def cli(self, *words: str, code: int | None = 0) -> str:
-        """Run a paiwatch command; gives its standard output. `code` None accepts any exit code."""
+    def cli(self, *words: str, code: int = 0) -> str:
+        """Run a paiwatch command that must exit with this code; gives what it printed (when it fails, its errors)."""
         done = subprocess.run(
             [sys.executable, "-m", "paiwatch", "-c", self.root / "config.yaml", *words],
             capture_output=True,
@@ -140,10 +140,8 @@ class Platform:
             check=False,
             env={**os.environ, **self.environment},
         )
-        assert code is None or done.returncode == code, (
-            f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return done.stdout
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout if code == 0 else done.stdout + done.stderr
 
     def json(self, *words: str) -> Any:
         """A command's JSON."""

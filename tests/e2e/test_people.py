@@ -1,0 +1,132 @@
+"""What people do by hand, with a daemon and without one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.platform import Platform
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    """A started platform; its daemon is gone afterwards."""
+    lab = Platform(tmp_path)
+    lab.build({"base": (), "middle": ("base",), "top": ("middle",)})
+    lab.start()
+    lab.wait_settled(head(lab))
+    yield lab
+    if lab.process is not None and lab.process.poll() is None:
+        lab.kill()
+
+
+def head(platform: Platform) -> str:
+    return platform.git(platform.work, "rev-parse", "HEAD").strip()
+
+
+def began(platform: Platform) -> list[str]:
+    return [f"{line.operator} {line.service}" for line in platform.trace() if line.what == "begin"]
+
+
+def states(platform: Platform) -> dict[str, str]:
+    return {row["name"]: row["state"] for row in platform.json("status")["services"]}
+
+
+@pytest.mark.parametrize("daemon", [True, False], ids=["daemon", "no daemon"])
+def test_stop_goes_dependents_first_and_lasts_until_start(platform: Platform, *, daemon: bool) -> None:
+    if not daemon:
+        platform.stop()
+    before = len(began(platform))
+
+    platform.cli("service", "stop", "-n", "top", "middle")
+    assert began(platform)[before:] == ["stop top", "stop middle"]
+    assert states(platform) == {"base": "up-to-date", "middle": "stopped", "top": "stopped"}
+
+    platform.cli("service", "refresh")
+    assert began(platform)[before + 2 :] == ["refresh base"]
+    assert "stopped by a person" in platform.cli("service", "refresh", "-n", "top", code=2)
+
+    platform.cli("service", "start", "-n", "top", "-n", "middle")
+    assert began(platform)[before + 3 :] == ["start middle", "start top"]
+    assert set(states(platform).values()) == {"up-to-date"}
+
+
+def test_stopped_service_stays_down_through_commits(platform: Platform) -> None:
+    platform.cli("service", "stop", "-n", "top")
+
+    platform.write_config({"base": 3, "middle": 3, "top": 3})
+    platform.push("raise all")
+    platform.wait_until(lambda: platform.value("middle") == "3 steady", "middle refreshed")
+
+    assert platform.value("top") == ""
+    platform.cli("service", "start", "-n", "top")
+    assert platform.value("top") == "3 steady"
+
+
+def test_suspended_service_waits_and_resume_catches_up(platform: Platform) -> None:
+    platform.cli("suspend", "middle", "--reason", "holiday")
+    platform.stop()
+    platform.start()
+
+    platform.write_config({"base": 1, "middle": 1, "top": 1})
+    platform.push("raise all")
+    platform.wait_until(lambda: platform.value("base") == "1 steady", "base refreshed")
+    assert platform.value("middle") == "0 steady"
+    assert "holiday" in platform.cli("status")
+
+    platform.cli("resume", "middle")
+    platform.wait_until(lambda: platform.value("top") == "1 steady", "top refreshed")
+
+
+def test_retry_tries_a_quarantined_service_again_and_nothing_else_did(platform: Platform) -> None:
+    gate = platform.root / "gate"
+    platform.add(
+        "middle", ("base",), refresh=f"[ -e {gate} ] || exit 9; cp value.txt {platform.out('middle')}"
+    )
+    platform.write_config({"base": 0, "middle": 2, "top": 2})
+    platform.push("needs the gate")
+    platform.wait_until(lambda: states(platform)["middle"] == "quarantined", "quarantine")
+    tries = began(platform).count("refresh middle")
+
+    platform.write_config({"base": 5, "middle": 2, "top": 2})
+    platform.push("unrelated")
+    platform.wait_until(lambda: platform.value("base") == "5 steady", "base refreshed")
+    assert began(platform).count("refresh middle") == tries
+
+    gate.touch()
+    platform.cli("retry", "middle")
+    platform.wait_until(lambda: platform.value("top") == "2 steady", "top refreshed")
+
+    assert began(platform).count("refresh middle") == tries + 1
+    assert states(platform)["middle"] == "up-to-date"
+
+
+def test_adopt_records_the_present_tree_and_runs_nothing(platform: Platform) -> None:
+    platform.stop()
+    platform.write_config({"base": 9, "middle": 9, "top": 9})
+    platform.push("already done by hand")
+    before = began(platform)
+
+    platform.cli("adopt")
+
+    assert "nothing to do" in platform.cli("plan")
+    assert began(platform) == before
+
+
+def test_second_daemon_is_refused_and_told_who_holds_the_state(platform: Platform) -> None:
+    assert platform.process is not None
+    first = platform.process.pid
+
+    platform.cli("run", code=2)
+    message = platform.cli("once", code=2)
+
+    assert str(first) in message
+    assert "run" in message
+
+
+def test_delete_asks_and_without_a_terminal_refuses(platform: Platform) -> None:
+    platform.cli("service", "delete", "-n", "top", code=2)
+    assert platform.value("top") == "0 steady"
+
+    platform.cli("service", "delete", "-n", "top", "--yes")
+    assert states(platform)["top"] == "deleted"
