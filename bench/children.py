@@ -18,28 +18,21 @@ _GLANCE = 0.01  # seconds between two looks at whether a process rests
 def wall(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> float:
     """Milliseconds from start to end of a command that must succeed. Raises NotMeasuredError when it does not."""
     began = time.perf_counter()
-    done = subprocess.run(
-        argv,
-        env=dict(env),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=LIMIT,
-        check=False,
-    )
-    took = time.perf_counter() - began
-    if done.returncode:
-        raise NotMeasuredError(f"{' '.join(argv[:6])}: exit {done.returncode}: {_tail(done.stderr)}")
-    return took * 1e3
+    output(argv, env=env, cwd=cwd)
+    return (time.perf_counter() - began) * 1e3
 
 
 def output(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b"") -> str:
-    """What a command prints. Raises NotMeasuredError when it fails."""
-    done = subprocess.run(
-        argv, env=dict(env), cwd=cwd, input=stdin, capture_output=True, timeout=LIMIT, check=False
-    )
+    """What a command prints. Raises NotMeasuredError when it fails or takes too long."""
+    command = " ".join(argv[:6])
+    try:
+        done = subprocess.run(
+            argv, env=dict(env), cwd=cwd, input=stdin, capture_output=True, timeout=LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired as fault:
+        raise NotMeasuredError(f"{command}: not done in {LIMIT:g} s") from fault
     if done.returncode:
-        raise NotMeasuredError(f"{' '.join(argv[:6])}: exit {done.returncode}: {_tail(done.stderr)}")
+        raise NotMeasuredError(f"{command}: exit {done.returncode}: {_tail(done.stderr)}")
     return done.stdout.decode()
 
 
@@ -116,13 +109,26 @@ def wait_until_quiet(pid: int, *, quiet: float = 0.1, limit: float = LIMIT) -> N
             raise NotMeasuredError(f"process {pid} never came to rest in {limit:g} s")
 
 
-def wait_until(claim: Callable[[], bool], what: str, *, limit: float = LIMIT, pause: float = 0.002) -> None:
-    """Wait for a claim to hold. Raises NotMeasuredError when it does not in time."""
+def wait_until(
+    claim: Callable[[], bool],
+    what: str,
+    *,
+    log: Path | None = None,
+    limit: float = LIMIT,
+    pause: float = 0.002,
+) -> None:
+    """Wait for a claim to hold. Raises NotMeasuredError, with the end of the log, when it does not in time."""
     deadline = time.monotonic() + limit
     while not claim():
         if time.monotonic() > deadline:
-            raise NotMeasuredError(f"{what}: not in {limit:g} s")
+            raise NotMeasuredError(f"{what}: not in {limit:g} s{log_tail(log)}")
         time.sleep(pause)
+
+
+def log_tail(log: Path | None) -> str:
+    """The last lines of a log, as the end of a sentence."""
+    lines = log.read_text(errors="replace").splitlines()[-3:] if log is not None and log.exists() else []
+    return f"; the log ends: {' / '.join(lines)[-600:]}" if lines else ""
 
 
 def _tail(text: bytes) -> str:

@@ -19,7 +19,7 @@ class Way(StrEnum):
     """How the daemon reaches the config repository."""
 
     PATH = "path"  # read in place, branch watched
-    FILE = "file"  # file:// URL, fetched
+    FETCH = "fetch"  # file:// URL
 
 
 @dataclass(slots=True)
@@ -110,16 +110,16 @@ class Estate:
         return next(self.turns)
 
 
-def lay_out(ground: Ground, services: int, layout: Layout, *, name: str) -> Estate:
+def lay_out(ground: Ground, services: int, layout: Layout, *, name: str, alike: int) -> Estate:
     """A new estate in a folder of this name, unknown to any paiwatch."""
     root = ground.folder(name)
-    estate = Estate(ground, root, Plot(services, layout, root / "trace"))
+    estate = Estate(ground, root, Plot(services, layout, root / "trace", alike))
     estate.build()
     return estate
 
 
-def adopted(ground: Ground, services: int, layout: Layout) -> Estate:
+def adopted(ground: Ground, services: int) -> Estate:
     """A new estate that paiwatch has adopted. Raises NotMeasuredError when it cannot."""
-    estate = lay_out(ground, services, layout, name=f"{services}-{layout.name.lower()}")
+    estate = lay_out(ground, services, Layout.SPLIT, name=f"adopted-{services}", alike=4)
     estate.adopt()
     return estate

@@ -19,11 +19,13 @@ class EventFloor:
         self._script = script
         self._remote = remote
         self._ref = repository / "refs" / "heads" / "main"
-        self._known = self._ref.read_text().strip()
+        self._known = ""
         self.news = asyncio.Event()
 
-    async def follow(self) -> None:
-        """Never returns; whoever sets `news` makes it look."""
+    async def follow(self, ready: Path) -> None:
+        """Never returns; whoever sets `news` makes it look. `ready` appears when it does."""
+        self._known = (await self._git("rev-parse", "refs/heads/main")).decode().strip()
+        await asyncio.to_thread(ready.touch)
         while True:
             await self.news.wait()
             self.news.clear()
@@ -70,8 +72,7 @@ async def _main(repository: Path, script: Path, *, remote: str, ready: Path) -> 
     else:
         descriptor = inotify.open_watch(repository / "refs" / "heads")
         loop.add_reader(descriptor, floor.take, descriptor)
-    await asyncio.to_thread(ready.touch)
-    await floor.follow()
+    await floor.follow(ready)
 
 
 if __name__ == "__main__":

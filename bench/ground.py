@@ -11,7 +11,7 @@ from pathlib import Path
 
 #: The checkout; children that run modules of `bench` start here.
 CHECKOUT = Path(__file__).resolve().parent.parent
-LIMIT = 120.0  # seconds any single wait may take
+LIMIT = 180.0  # seconds any single wait may take
 
 
 class NotMeasuredError(Exception):
@@ -44,15 +44,15 @@ class Scale:
 
 
 QUICK = Scale(
-    large=1_000,
-    small_pushes=6,
-    large_pushes=4,
-    polls=20,
-    starts=5,
-    scripts=60,
+    large=400,
+    small_pushes=5,
+    large_pushes=3,
+    polls=12,
+    starts=4,
+    scripts=48,
     rounds=2,
     lines=200_000,
-    idle=2.0,
+    idle=1.0,
 )
 
 

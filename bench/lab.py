@@ -39,12 +39,12 @@ class Lab:
 
     def ours(self) -> Reaction:
         """Push what is committed to paiwatch."""
-        children.wait_until_quiet(self.daemon.pid)
+        self._rest()
         return self._react(self.estate.config, self.estate.plot.trace, self.daemon)
 
     def raw(self) -> Reaction:
         """Push it to the floor."""
-        children.wait_until_quiet(self.floor.pid, quiet=0.02)
+        self._rest()
         return self._react(self.estate.floor, self.estate.floor_trace, self.floor)
 
     def look(self) -> None:
@@ -54,16 +54,22 @@ class Lab:
         children.wait_until(lambda: children.cpu_ns(self.daemon.pid) > before, "SIGHUP taken")
         children.wait_until_quiet(self.daemon.pid, quiet=0.03)
 
+    def _rest(self) -> None:
+        """Neither side still works on what came before."""
+        children.wait_until_quiet(self.daemon.pid)
+        children.wait_until_quiet(self.floor.pid, quiet=0.02)
+
     def _react(self, repository: Path, trace: Path, follower: "subprocess.Popen[bytes]") -> Reaction:
         start = trace.stat().st_size
         with Sighting(repository, "main") as sighting:
             self.estate.push(repository)
             pushed = time.time()
-            if self.way is Way.FILE:
+            if self.way is Way.FETCH:
                 follower.send_signal(signal.SIGHUP)
             children.wait_until(
                 lambda: trace.read_bytes()[start:].endswith(b"\n"),
-                f"the script after a push{_tail(self.estate.log)}",
+                "the script after a push",
+                log=self.estate.log,
                 limit=_PATIENCE,
             )
         first = float(trace.read_bytes()[start:].split()[0])
@@ -80,7 +86,7 @@ def opened(estate: Estate, way: Way) -> Iterator[Lab]:
         daemon = stack.enter_context(_daemon(estate))
         children.wait_until_quiet(daemon.pid, quiet=0.5)
         if daemon.poll() is not None:
-            raise NotMeasuredError(f"the daemon ended{_tail(estate.log)}")
+            raise NotMeasuredError(f"the daemon ended{children.log_tail(estate.log)}")
         yield Lab(estate, way, daemon, floor)
 
 
@@ -103,7 +109,7 @@ def _wait_ready(channel: socket.socket, daemon: "subprocess.Popen[bytes]", log: 
     while time.monotonic() < deadline and daemon.poll() is None:
         if select.select([channel], [], [], 0.1)[0] and b"READY=1" in channel.recv(65536).split(b"\n"):
             return
-    raise NotMeasuredError(f"the daemon did not become ready (exit {daemon.poll()}){_tail(log)}")
+    raise NotMeasuredError(f"the daemon did not become ready (exit {daemon.poll()}){children.log_tail(log)}")
 
 
 @contextlib.contextmanager
@@ -117,10 +123,5 @@ def _floor(estate: Estate, way: Way) -> Iterator["subprocess.Popen[bytes]"]:
     with children.running(
         words, env=estate.ground.environment, cwd=CHECKOUT, log=estate.root / "floor.log"
     ) as floor:
-        children.wait_until(ready.exists, f"the floor{_tail(estate.root / 'floor.log')}", limit=20)
+        children.wait_until(ready.exists, "the floor", log=estate.root / "floor.log", limit=20)
         yield floor
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
-    return f"; its log ends: {' / '.join(lines)[-600:]}" if lines else ""

@@ -75,54 +75,60 @@ class _Plain:
     """Everything rendered, by Jinja2 alone."""
 
     texts: list[str]
-    context: Mapping[str, Any]
+    contexts: list[Mapping[str, Any]]
     compiled: list[jinja2.Template] = field(default_factory=list)
 
     def compile(self) -> float:
-        """Milliseconds to compile every template."""
+        """Milliseconds to compile every text once."""
         began = time.perf_counter()
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-        self.compiled = [environment.from_string(text) for text in self.texts]
+        known = {text: environment.from_string(text) for text in dict.fromkeys(self.texts)}
+        self.compiled = [known[text] for text in self.texts]
         return (time.perf_counter() - began) * 1e3
 
     def render(self) -> float:
         """Milliseconds to render every compiled template."""
         began = time.perf_counter()
-        for template in self.compiled:
-            template.render(self.context)
+        for template, context in zip(self.compiled, self.contexts, strict=True):
+            template.render(context)
         return (time.perf_counter() - began) * 1e3
 
 
 def measure(ground: Ground, scale: Scale) -> Table:
-    """The first look and plan, then looks and plans after commits of one key of one service."""
-    place = estate.lay_out(ground, scale.large, Layout.SPLIT, name="planning")
-    place.write_settings(Way.PATH)
+    """The first look and plan, then looks and plans after commits of one key of one service; the same from one large file."""
+    place = estate.lay_out(ground, scale.large, Layout.SPLIT, name="planning", alike=2)
     plain = _plain(place)
     floors = [plain.compile() + plain.render()]
     cold, warm = asyncio.run(_watched(place, plain, floors, rounds=scale.large_pushes))
     table = Table(
-        title=f"look and plan, {scale.large:,} services, {len(plain.texts):,} templates, no two alike",
+        title=f"look and plan, {scale.large:,} services, {len(plain.texts):,} templates, {len({*plain.texts}):,} different",
         floor="all templates by plain Jinja2: first look, compiled and rendered; later ones, rendered from compiled",
     )
-    what = f"one-key commit, p50 of {len(warm)}"
     table.rows = [
-        Row(what="first look", ours=cold.total, floor=floors[0], budget=Budget(cost=2.0 * scale.large)),
+        Row(what="first look", ours=cold.total, floor=floors[0], budget=Budget(ratio=1.2)),
         *(Row(what=f"  {part}", ours=cost) for part, cost in cold.parts.items()),
-        Row(
-            what=what,
-            ours=median(laps.total for laps in warm),
-            floor=median(floors[1:]),
-            budget=Budget(cost=20.0),
-        ),
-        *(Row(what=f"  {part}", ours=median(laps.parts[part] for laps in warm)) for part in cold.parts),
+        *_warm_rows("one-key commit", warm, floors[1:], Budget(ratio=0.1)),
     ]
+    place = estate.lay_out(ground, scale.large, Layout.ONE, name="one-file", alike=100)
+    later: list[float] = []
+    _, warm = asyncio.run(_watched(place, plain, later, rounds=max(2, scale.large_pushes // 2)))
+    table.rows += _warm_rows(f"the same, all {scale.large:,} sections in one file", warm, later, None)
     return table
+
+
+def _warm_rows(what: str, warm: list[Laps], floors: list[float], budget: Budget | None) -> list[Row]:
+    total = median(laps.total for laps in warm)
+    return [
+        Row(what=f"{what}, p50 of {len(warm)}", ours=total, floor=median(floors), budget=budget),
+        *(Row(what=f"  {part}", ours=median(laps.parts[part] for laps in warm)) for part in warm[0].parts),
+    ]
 
 
 async def _watched(
     place: Estate, plain: _Plain, floors: list[float], *, rounds: int
 ) -> tuple[Laps, list[Laps]]:
     """Look, remember everything as applied, then commit, look and render in turns."""
+    place.write_settings(Way.PATH)
     settings = settings_file.load(place.settings, {})
     sources = Sources(settings.config, settings.src, settings.state, Nudges())
     watcher = _Watcher(sources, survey_of(settings), settings)
@@ -164,9 +170,13 @@ def _applied(desired: Desired, service: str) -> Applied:
 
 
 def _plain(place: Estate) -> _Plain:
+    """Every template, and what its rendering is given."""
     files = place.plot.config_files({})
-    loaded = {
+    cluster_cfg = {
         name.removesuffix(".yaml"): yaml.load(text, Loader=yaml.CSafeLoader) for name, text in files.items()
     }
-    texts = [text for path, text in place.plot.src_files() if path.endswith(".template")]
-    return _Plain(texts, {"cluster_cfg": loaded})
+    templates = [(path, text) for path, text in place.plot.src_files() if path.endswith(".template")]
+    contexts = [
+        {"cluster_cfg": cluster_cfg, "service": {"name": path.split("/")[1]}} for path, _ in templates
+    ]
+    return _Plain([text for _, text in templates], [*contexts])

@@ -48,28 +48,25 @@ def measure_capture(ground: Ground, scale: Scale) -> Table:
     def mask(piece: bytes) -> bytes:
         return scrubber.scrub(piece.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
-    took: dict[str, list[float]] = {"raw": [], "plain": [], "masked": []}
+    took: dict[str, list[float]] = {"raw": [], "plain": [], "sed": [], "masked": []}
     for number in range(scale.rounds + 1):
         costs = {
-            "raw": _raw_capture(ground, stage),
+            "raw": _raw_capture(ground, stage, "/bin/bash script.sh"),
             "plain": _captured(_order(ground, stage, 0)),
+            "sed": _raw_capture(ground, stage, f"/bin/bash script.sh | sed s/{_SECRET}/•••/g"),
             "masked": _captured(_order(ground, stage, 1), mask),
         }
         for name, cost in costs.items() if number else ():
             took[name].append(cost)
-    raw = median(took["raw"])
-    limit = round(scale.lines / 3_000_000 * 1e3)  # three million lines a second
-    table = Table(title=f"capture of {scale.lines:,} lines of output", floor="`bash script > file`")
+    middle = {name: median(costs) for name, costs in took.items()}
+    budget = Budget(ratio=2.0)
+    table = Table(
+        title=f"capture of {scale.lines:,} lines of output",
+        floor="`bash script > file`; with a secret to mask, `bash script | sed s/…/…/ > file`",
+    )
     table.rows = [
-        Row(
-            what="operators' run", ours=median(took["plain"]), floor=raw, budget=Budget(cost=limit, ratio=2.0)
-        ),
-        Row(
-            what="… with secrets masked",
-            ours=median(took["masked"]),
-            floor=raw,
-            budget=Budget(cost=limit, ratio=2.0),
-        ),
+        Row(what="operators' run", ours=middle["plain"], floor=middle["raw"], budget=budget),
+        Row(what="… with secrets masked", ours=middle["masked"], floor=middle["sed"], budget=budget),
     ]
     return table
 
@@ -100,7 +97,7 @@ def _spawn_rows(ground: Ground, stage: Path, scale: Scale, parallel: int) -> lis
             budget=Budget(ratio=1.4),
         ),
         Row(what="  bare asyncio in our place", ours=median(cost.wall / count for cost in bare), floor=floor),
-        Row(what="  our CPU, beside bare asyncio's", ours=cpu[0], floor=cpu[1], budget=Budget(cost=0.25)),
+        Row(what="  our CPU, beside bare asyncio's", ours=cpu[0], floor=cpu[1], budget=Budget(ratio=1.3)),
     ]
 
 
@@ -185,15 +182,9 @@ def _captured(order: RunOrder, mask: Callable[[bytes], bytes] | None = None) -> 
     return cost.wall
 
 
-def _raw_capture(ground: Ground, stage: Path) -> float:
+def _raw_capture(ground: Ground, stage: Path, command: str) -> float:
     began = time.perf_counter()
     with (stage / "raw.log").open("wb") as sink:
-        subprocess.run(
-            ("/bin/bash", "script.sh"),
-            cwd=stage,
-            env=dict(ground.environment),
-            stdout=sink,
-            timeout=LIMIT,
-            check=True,
-        )
+        argv = ("/bin/bash", "-c", command)
+        subprocess.run(argv, cwd=stage, env=dict(ground.environment), stdout=sink, timeout=LIMIT, check=True)
     return (time.perf_counter() - began) * 1e3

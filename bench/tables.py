@@ -101,6 +101,6 @@ def _number(value: float | None, unit: str) -> str:
 def _budget_text(budget: Budget | None, unit: str) -> str:
     if budget is None:
         return ""
-    parts = [] if budget.cost is None else [f"≤ {budget.cost:,.4g} {unit}".rstrip()]
+    parts = [] if budget.cost is None else [f"≤ {budget.cost:,} {unit}".replace(".0 ", " ").rstrip()]
     parts += [] if budget.ratio is None else [f"≤ {budget.ratio:g}×"]
     return ", ".join(parts)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 _LEVELS = 8
 _SERVICES_IN_A_FILE = 100
+_TEMPLATES = (1, 1, 2, 1, 1, 3, 1, 1)  # of one service after the other
 _OPERATORS = ("start", "stop", "delete", "refresh")
 
 
@@ -20,11 +21,15 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Which tree: its number of services, how its configuration is kept, and the file that every script writes to."""
+    """Which tree: its number of services, how its configuration is kept, and the file that every script writes to.
+
+    `alike` neighbours have the same template texts, as services made from one skeleton do; 1: no two are alike.
+    """
 
     services: int
     layout: Layout
     trace: Path
+    alike: int = 4
 
     @property
     def leaves(self) -> tuple[str, ...]:
@@ -49,7 +54,7 @@ class Plot:
         scripts = {operator: self.script(operator) for operator in _OPERATORS}
         for number, needs in enumerate(self.prerequisites()):
             deploy = f"src/{name(number)}/deploy"
-            templates = [f"part{index}.conf" for index in range((1, 1, 2, 3)[number % 4])]
+            templates = [f"part{index}.conf" for index in range(_TEMPLATES[number % len(_TEMPLATES)])]
             yield f"{deploy}/service.yaml", _service_yaml(needs, templates)
             for index, template in enumerate(templates):
                 yield f"{deploy}/{template}.template", self._template(number, index)
@@ -81,9 +86,10 @@ class Plot:
         return "".join(_section(number, revisions.get(name(number), 0)) for number in numbers)
 
     def _template(self, number: int, index: int) -> str:
-        own = f"cluster_cfg.{'' if self.layout is Layout.ONE else _team(number) + '.'}{name(number)}"
+        section = "cluster_cfg" if self.layout is Layout.ONE else f"cluster_cfg.{_team(number)}"
+        own = f"{section}[service.name]"
         return (
-            f"name = {name(number)}-{index}\n"
+            f"# skeleton {number // self.alike}\nname = {{{{ service.name }}}}-{index}\n"
             f"image = {{{{ cluster_cfg.site.registry }}}}/{{{{ {own}.image }}}}\n"
             f"port = {{{{ {own}.port }}}}\nrevision = {{{{ {own}.revision }}}}\n"
             f"{{% for host in {own}.hosts %}}\nhost = {{{{ host }}}}\n{{% endfor %}}\n"
