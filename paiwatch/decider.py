@@ -113,8 +113,7 @@ class Decider:
 
     def cut_short(self) -> None:
         """End what still runs: its scripts get TERM, then KILL, and are recorded as interrupted."""
-        for run in self._runs:
-            run.cancel()
+        self._runner.cut_short()
 
     async def wait_until_idle(self) -> bool:
         """Wait until nothing runs and time alone changes nothing; whether all that was asked for is done."""

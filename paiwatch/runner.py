@@ -14,6 +14,7 @@ from pathlib import Path
 from paiwatch.clock import Clock
 from paiwatch.convergence import backoff
 from paiwatch.convergence.events import Begin, Outcome
+from paiwatch.errors import StoreError, TransientError
 from paiwatch.news import Listener, StepBegan, StepEnded
 from paiwatch.operators import environment, output, script, stage, surroundings
 from paiwatch.operators.run import Identity, RunOrder, RunResult
@@ -78,6 +79,9 @@ class Runner:
         self._mirroring = asyncio.Lock()  # surroundings are prepared by one at a time
         self._unmasked: tuple[Path, ...] = ()
         self._around: tuple[str, Path] | None = None  # src revision, and where its surroundings lie
+        self._scripts: set[asyncio.Task[RunResult]] = set()
+        self._is_cut_short = False
+        self._unread: dict[int, TransientError] = {}  # runs whose release could not be read from its source
 
     def prepare(self, generation: int, desired: Desired, releases: Mapping[str, Release]) -> None:
         """Remember what the steps of this generation will need."""
@@ -118,16 +122,24 @@ class Runner:
             await self._writer.do(lambda: self._archive.keep(release, blobs))
 
     async def begin(self, intent: Begin) -> Begun:
-        """Archive what will run and write the intent down; both are durable on return."""
+        """Archive what will run and write the intent down; both are durable on return.
+
+        A source that cannot be read now is no reason to end: it becomes the result of the run.
+        """
         scene, step = self._scenes[intent.generation], intent.step
-        release = scene.release(step)
-        if release is not None:
-            await self.keep(release)
+        release, unread = scene.release(step), None
+        try:
+            if release is not None:
+                await self.keep(release)
+        except TransientError as fault:
+            unread = fault
         scripts = scene.desired.services[step.id.service].scripts if release is not None else None
         at = self._clock.wall()
         begun = await self._writer.do(
             lambda: self._record.begin(step, intent.generation, intent.attempt, at=at, scripts=scripts)
         )
+        if unread is not None:
+            self._unread[begun.run] = unread
         self._tell(StepBegan(run=begun.run, generation=intent.generation, attempt=intent.attempt, step=step))
         return begun
 
@@ -153,6 +165,12 @@ class Runner:
         self._tell(ended)
         return result.outcome
 
+    def cut_short(self) -> None:
+        """End the scripts that run, and begin no other: TERM, at the second call KILL. Their ends are still written down."""
+        self._is_cut_short = True
+        for running in self._scripts:
+            running.cancel()
+
     async def prune(self, *, runs: int, generations: int) -> None:
         """Forget what retention no longer keeps: rows, output files, archived releases, surroundings."""
         pruned = await self._writer.do(lambda: self._record.prune(runs=runs, generations=generations))
@@ -166,20 +184,35 @@ class Runner:
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _run(self, begun: Begun, intent: Begin, scene: Scene) -> RunResult:
-        step = intent.step
         try:
-            place = await self._set_stage(begun, step, scene)
+            if (unread := self._unread.pop(begun.run, None)) is not None:
+                raise unread
+            place = await self._set_stage(begun, intent.step, scene)
         except OSError as fault:
             return script.not_started("the stage could not be built", fault)
+        except StoreError as fault:
+            return script.not_started("the release could not be unpacked", fault)
+        except TransientError as fault:  # no fault of the service: it counts no attempt
+            return script.put_off(str(fault))
+        try:
+            return await self._run_script(begun, self._order(begun, intent, place, scene))
+        finally:
+            await asyncio.to_thread(stage.remove, place)
+
+    async def _run_script(self, begun: Begun, order: RunOrder) -> RunResult:
+        """In a task of its own: cutting a run short must end its script and nothing before or after that."""
+        if self._is_cut_short:
+            return script.put_off("paiwatch was asked to end before the script began")
 
         async def on_start(identity: Identity) -> None:
             await self._writer.do(lambda: self._record.started(begun.run, identity))
 
+        running = asyncio.create_task(script.run(order, on_start=on_start, scrub=self._scrub_output))
+        self._scripts.add(running)
         try:
-            order = self._order(begun, intent, place, scene)
-            return await script.run(order, on_start=on_start, scrub=self._scrub_output)
+            return await running
         finally:
-            await asyncio.to_thread(stage.remove, place)
+            self._scripts.discard(running)
 
     async def _set_stage(self, begun: Begun, step: Step, scene: Scene) -> Stage:
         around = await self._surroundings(scene)
