@@ -70,12 +70,12 @@ async def _perform(world: Playground, *, keep: bool) -> bool:
     daemon = await world.start_daemon()
     try:
         chapters = await _chapters(world)
-        _summarise(chapters)
         if keep:
             await _stay(world)
-        return all(chapter.succeeded for chapter in chapters)
     finally:
         await _clean_up(world, daemon)
+    _summarise(chapters)
+    return all(chapter.succeeded for chapter in chapters)
 
 
 async def _chapters(world: Playground) -> list[Chapter]:
@@ -177,7 +177,7 @@ async def _stay(world: Playground) -> None:
 
 async def _clean_up(world: Playground, daemon: asyncio.subprocess.Process) -> None:
     """Leave nothing behind: delete every service with its own scripts, then stop the daemon."""
-    click.echo("\n  deleting the services and stopping the daemon …")
+    _heading("Clean-up: every service is deleted with its own scripts, dependents first; then the daemon stops")
     try:
         await world.paiwatch("service", "delete", "--yes")
     except PaiwatchError as fault:

@@ -88,7 +88,7 @@ def test_without_surroundings_there_is_the_release_alone(tmp_path: Path) -> None
 )
 def test_who_is_not_root_can_neither_write_around_nor_be_hindered_in_cleaning(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    for parent in list(tmp_path.parents)[:2]:
+    for parent in list(tmp_path.parents)[:3]:
         parent.chmod(0o755)
     code = (
         "import sys; from pathlib import Path; from tests.operators.test_stage import a_stage;"
