@@ -15,7 +15,7 @@ from paiwatch.record import database, encoding
 from paiwatch.record.encoding import milliseconds
 from paiwatch.record.rows import FailureRow
 from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
-from paiwatch.record.statements import CHANGE_RUN, CHANGE_STEP, DROP_FAILURES, PUT
+from paiwatch.record.statements import CHANGE_RUN, CHANGE_STEP, DROP_FAILURES, PUT, SETTLE_ADOPTED
 from paiwatch.snapshot import Revision
 
 
@@ -100,8 +100,9 @@ class Ledger:
         return generation
 
     def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
-        """Every step has its outcome."""
+        """Every step has its outcome; those that an older generation's run did get it here."""
         with self._transaction() as connection:
+            connection.execute(SETTLE_ADOPTED, {"key": generation})
             connection.execute(
                 update(generations)
                 .where(generations.c.id == generation)

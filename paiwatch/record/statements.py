@@ -3,7 +3,7 @@
 Which columns an update sets is said by the parameters it is executed with.
 """
 
-from sqlalchemy import Table, bindparam, delete, update
+from sqlalchemy import Table, Text, bindparam, cast, delete, func, literal, select, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -25,6 +25,32 @@ CHANGE_STEP = update(steps).where(
     steps.c.generation == bindparam("of_generation"),
     steps.c.service == bindparam("of_service"),
     steps.c.operator == bindparam("of_operator"),
+)
+_ADOPTED = (
+    select(runs.c.outcome, runs.c.generation)
+    .where(
+        runs.c.service == steps.c.service,
+        runs.c.operator == steps.c.operator,
+        runs.c.digest == steps.c.digest,
+        runs.c.generation < steps.c.generation,
+    )
+    .order_by(runs.c.id.desc())
+    .limit(1)
+    .correlate(steps)
+)
+#: Steps of the generation `key` that a run of an older generation did: its outcome is theirs.
+SETTLE_ADOPTED = (
+    update(steps)
+    .where(steps.c.generation == bindparam("key"), steps.c.outcome.is_(None))
+    .values(
+        outcome=_ADOPTED.with_only_columns(runs.c.outcome).scalar_subquery(),
+        because=func.coalesce(
+            literal("a run of generation ")
+            + _ADOPTED.with_only_columns(cast(runs.c.generation, Text)).scalar_subquery()
+            + " did it",
+            "",
+        ),
+    )
 )
 #: Forget the failures of the service `key`.
 DROP_FAILURES = delete(failures).where(failures.c.service == bindparam("key"))

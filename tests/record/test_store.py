@@ -401,3 +401,23 @@ def test_opening_loads_sqlalchemy_and_importing_does_not() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_a_step_that_an_older_generations_run_did_has_the_outcome_of_that_run(
+    record: Record, state: Path
+) -> None:
+    step, other = a_step("grafana", RELEASE.digest), a_step("loki", "e" * 64)
+    older = accept(record, [step])
+    run = record.begin(step, older, 1, at=101.0, scripts=scripts(*Operator)).run
+    newer = accept(record, [step, other])
+    record.dismiss(newer, other, Outcome.BLOCKED, "held")
+    record.finish(run, SUCCEEDED, release=RELEASE, at=102.0)
+
+    record.close_generation(newer, succeeded=True, at=103.0)
+
+    with History.open(state) as history:
+        found = history.generation(newer)
+    assert found is not None
+    outcomes = {row.service: (row.outcome, row.because) for row in found[1]}
+    assert outcomes["grafana"] == (Outcome.SUCCEEDED, f"a run of generation {older} did it")
+    assert outcomes["loki"] == (Outcome.BLOCKED, "held")
