@@ -1,12 +1,12 @@
 """Deploy folders on disk as they would be run (rendered and static files, modes, links), and how a plan changes them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from paiwatch import private
 from paiwatch.cli.view import View
 from paiwatch.errors import ConfigError
-from paiwatch.record import layout
-from paiwatch.record.archive import Archive, Files
+from paiwatch.record.archive import Files
 from paiwatch.releases.release import Release
 from paiwatch.report import differences
 from paiwatch.snapshot import Contents, Mode
@@ -38,27 +38,16 @@ def write(files: Files, folder: Path) -> None:
         raise ConfigError(f"{where}: cannot be written: {error.strerror}; choose another --out") from error
 
 
-def diffs(seen: View) -> str:
-    """Unified diffs of the deploy folders that the plan changes: from the applied release to the new one, secrets masked."""
-    archive = Archive(layout.archive_folder(seen.state))
-    return "".join(
-        differences.file_diffs(
-            _applied(seen, archive, step.id.service),
-            contents(seen.render(step.id.service), seen.read_src),
-            folder=f"{step.folder}/deploy",
-            mask=seen.scrub,
-        )
-        for step in seen.plan.steps
-        if step.last and step.id.service in seen.plan.releases
-    )
-
-
-def _applied(seen: View, archive: Archive, service: str) -> Files:
-    """The archived files of the applied release; none when nothing was applied or it is no longer kept."""
-    applied = seen.memory.get(service)
-    if applied is None or not applied.digest or not archive.has(applied.digest):
-        return {}
-    return archive.load(applied.digest)
+def diffs(seen: View) -> Iterator[tuple[str, str]]:
+    """Service and unified diff of its deploy folder, for each that the plan changes: from old to new, secrets masked."""
+    for step in seen.plan.steps:
+        name = step.id.service
+        if not step.last or name not in seen.plan.releases:
+            continue
+        now = contents(seen.render(name), seen.read_src)
+        folder = f"{step.folder}/deploy"
+        if text := differences.file_diffs(seen.old(name), now, folder=folder, mask=seen.scrub):
+            yield name, text
 
 
 def _write(path: Path, mode: Mode, content: bytes) -> None:

@@ -1,7 +1,8 @@
 """Exit codes, and the one place that turns an exception into one.
 
 0 done; 1 something failed (a step, the record, a source); 2 bad input (settings, arguments, files) or somebody else
-holds what is needed; 3 a bug: the traceback, never with the values of variables, and how to report it; 130 interrupted.
+holds what is needed; 3 a bug: the traceback, never with the values of variables, and how to report it; 4 `plan --exit-code`:
+there is something to do; 130 interrupted.
 """
 
 import os
@@ -25,6 +26,7 @@ class Code(IntEnum):
     FAILED = 1
     BAD_INPUT = 2
     BUG = 3
+    CHANGES = 4
     INTERRUPTED = 130
 
 

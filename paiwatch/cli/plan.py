@@ -1,43 +1,86 @@
-"""`paiwatch plan`: what would happen now, and why."""
+"""`paiwatch plan`: what would happen now, or between any two snapshots, and why."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import click
 
-from paiwatch.cli import deploys, table, view
-from paiwatch.cli.call import Call, shared
-from paiwatch.cli.exits import line
-from paiwatch.cli.view import View
+from paiwatch.cli import compare, deploys, exits, table, view
+from paiwatch.cli.call import Call, configured
+from paiwatch.cli.exits import Code, line
+from paiwatch.cli.view import Revisions, View
 from paiwatch.report import plans, times
+from paiwatch.settings import Settings
 from paiwatch.snapshot import Snapshot
 
 _HEADINGS = ("#", "level", "operator", "service", "kind", "why")
+_FORMS = ("table", "json")
+
+
+def _revisions(function: Callable[..., None]) -> Callable[..., None]:
+    """The four options that name two snapshots."""
+    for side, meaning in (("to", "plan towards"), ("from", "take as applied")):
+        for source in ("src", "config"):
+            text = f"Revision of {source} to {meaning}, instead of what is there now."
+            function = click.option(f"--{side}-{source}", metavar="REV", help=text)(function)
+    return function
 
 
 @click.command()
+@_revisions
 @click.option("--diff", is_flag=True, help="Show how the deploy folders change, with secret values masked.")
-@shared
-def plan(call: Call, *, diff: bool) -> None:
-    """What would happen now, in which order, and why. It is the very plan that the daemon would run."""
-    with view.look(call.settings()) as seen:
-        differences = deploys.diffs(seen) if diff else ""
-        if call.wants_json:
-            document = plans.plan_document(seen.plan, seen.problems) | ({"diff": differences} if diff else {})
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-            return
-        click.echo("\n\n".join(part.rstrip("\n") for part in _parts(seen)))
-        if diff:
-            click.echo(
-                f"\n{coloured(differences)}" if differences else "\nno file differs", nl=not differences
-            )
+@click.option("--exit-code", is_flag=True, help="Exit 4 if there is something to do, 0 if there is nothing.")
+@click.option("-o", "--output", "form", type=click.Choice(_FORMS), help="Form of what is printed.")
+@configured
+def plan(call: Call, /, *, diff: bool, exit_code: bool, form: str | None, **revisions: str | None) -> None:
+    """What would happen now, in which order, and why. It is the very plan that the daemon would run.
+
+    With any of --from-config, --from-src, --to-config, --to-src: what leads from one snapshot to another, whatever was applied.
+    """
+    with _look(call.settings(), revisions) as seen:
+        if (form or str(call.output)) == "json":
+            _print_document(seen, diff=diff)
+        else:
+            _print_table(seen, diff=diff)
+        has_steps = bool(seen.plan.steps)
+    if exit_code and has_steps:
+        exits.leave(Code.CHANGES)
+
+
+def _look(settings: Settings, revisions: dict[str, str | None]) -> AbstractContextManager[View]:
+    """The record against the world, or one snapshot against another when any revision is named."""
+    if not any(revisions.values()):
+        return view.look(settings)
+    before = Revisions(revisions["from_config"], revisions["from_src"])
+    return compare.between(settings, before, Revisions(revisions["to_config"], revisions["to_src"]))
+
+
+def _print_document(seen: View, *, diff: bool) -> None:
+    document = plans.plan_document(seen.plan, seen.problems)
+    if diff:
+        document["diff"] = _diff(seen)
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _print_table(seen: View, *, diff: bool) -> None:
+    differences = _diff(seen) if diff else ""
+    click.echo("\n\n".join(part.rstrip("\n") for part in _parts(seen)))
+    if diff:
+        click.echo(f"\n{coloured(differences)}" if differences else "\nno file differs", nl=not differences)
+
+
+def _diff(seen: View) -> str:
+    return "".join(text for _, text in deploys.diffs(seen))
 
 
 def _parts(seen: View) -> Iterator[str]:
     """The paragraphs of the table form."""
     yield heading(seen.desired.snapshot, now=time.time())
     yield steps(seen)
+    if seen.plan.steps:
+        yield plans.counts(seen.plan).sentence
     if seen.plan.kept:
         names = ", ".join(seen.plan.kept)
         yield f"kept, though gone from the tree (operators.removed: keep): {names}"

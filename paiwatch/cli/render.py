@@ -11,7 +11,7 @@ import click
 from paiwatch.cli import deploys, exits, view
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.exits import Code
-from paiwatch.cli.view import View
+from paiwatch.cli.view import Revisions, View
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem, errors
 from paiwatch.report import plans
@@ -40,12 +40,22 @@ class Rendered:
     is_flag=True,
     help="Write into a folder that is not empty: replace deploy folders, leave the rest.",
 )
+@click.option("--config-rev", metavar="REV", help="Revision of config to render. Default: the newest.")
+@click.option("--src-rev", metavar="REV", help="Revision of src to render. Default: the newest.")
 @shared
-def render(call: Call, *, services: tuple[str, ...], out: Path, force: bool) -> None:
+def render(
+    call: Call,
+    *,
+    services: tuple[str, ...],
+    out: Path,
+    force: bool,
+    config_rev: str | None,
+    src_rev: str | None,
+) -> None:
     """Write DIR/src/SERVICE/deploy of all services, or of these, as they would be run. Readable by you alone."""
     settings = call.settings()
     _check_empty(out, force=force)
-    with view.look(settings) as seen:
+    with view.look(settings, Revisions(config_rev, src_rev)) as seen:
         names = _chosen(seen, services)
         written = [*_write(seen, names, out)]
         problems = _problems(seen, services)

@@ -69,7 +69,7 @@ def may_colour(environ: Mapping[str, str]) -> bool | None:
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done, 1 something failed, 2 bad input, 3 a bug in paiwatch, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 something failed, 2 bad input, 3 a bug in paiwatch, 4 changes (plan --exit-code), 130 interrupted.",
 )
 @config_option
 @output_option

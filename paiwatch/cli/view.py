@@ -5,7 +5,7 @@ Nothing is written to the state folder: sources live in a temporary folder, and 
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,30 +16,51 @@ from paiwatch.plan.applied import EVERYTHING, Hold, Memory
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Plan
 from paiwatch.problem import Problem
+from paiwatch.record import layout
+from paiwatch.record.archive import Archive, Files
 from paiwatch.record.history import History
 from paiwatch.releases.release import Desired, Release
 from paiwatch.report import times
 from paiwatch.scrub import Scrubber
 from paiwatch.settings import Settings
-from paiwatch.snapshot import Contents
+from paiwatch.snapshot import Contents, Snapshot
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey
 
 
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """A branch, tag or commit for each source; None means the newest of that source."""
+
+    config: str | None = None
+    src: str | None = None
+
+
+NEWEST = Revisions()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One look. `plan` is the very object that the daemon would run; `read_src` gives contents while the look is open."""
+    """One look. `plan` is the very object that the daemon would run; contents can be read while the look is open.
 
-    state: Path
+    `old` gives the files that a service's step would replace: of the applied release, or of the snapshot compared with.
+    """
+
     desired: Desired
     memory: Memory
     holds: Mapping[str, Hold]
     plan: Plan
     survey: Survey
-    read_src: Contents
+    sources: Sources
+    old: Callable[[str], Files]
     scrubber: Scrubber
     left_out: tuple[Problem, ...]  # files that the sources could not read
+
+    @property
+    def read_src(self) -> Contents:
+        """Contents of src files by id."""
+        return self.sources.read_src
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -57,36 +78,61 @@ class View:
 
 
 @contextmanager
-def look(settings: Settings) -> Iterator[View]:
+def look(settings: Settings, at: Revisions = NEWEST) -> Iterator[View]:
     """Look at both sources and the record. Raises TransientError, StalledError or StoreError when one cannot be read."""
+    with opened(settings) as sources:
+        yield _examine(settings, sources, at)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Sources]:
+    """Both sources, in a temporary folder of their own."""
     with tempfile.TemporaryDirectory(prefix="paiwatch-look-") as home:
         sources = Sources(settings.config, settings.src, Path(home), Nudges(), lender=settings.state)
         try:
-            yield _examine(settings, sources)
+            yield sources
         finally:
             asyncio.run(sources.stop())
 
 
-def _examine(settings: Settings, sources: Sources) -> View:
+def survey_at(survey: Survey, sources: Sources, snapshot: Snapshot) -> Desired:
+    """What this snapshot asks for."""
+    with working("rendering"):
+        return survey.look(snapshot, sources.read_config, sources.read_src)
+
+
+def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
     """Snapshot, survey, memory, plan: the daemon's pass, up to where something would happen."""
     with working("reading config and src"):
-        snapshot = asyncio.run(sources.look())
+        snapshot = asyncio.run(sources.look(config_rev=at.config, src_rev=at.src))
     survey = survey_of(settings)
-    with working("rendering"):
-        desired = survey.look(snapshot, sources.read_config, sources.read_src)
+    desired = survey_at(survey, sources, snapshot)
     with History.open(settings.state) as past:
         memory, holds = past.applied(), past.holds()
     return View(
-        state=settings.state,
         desired=desired,
         memory=memory,
         holds=holds,
         plan=build(desired, memory, policy_of(settings)),
         survey=survey,
-        read_src=sources.read_src,
+        sources=sources,
+        old=_archived(settings.state, memory),
         scrubber=Scrubber(desired.secrets),
         left_out=sources.problems,
     )
+
+
+def _archived(state: Path, memory: Memory) -> Callable[[str], Files]:
+    """The archived files of the applied release; none when nothing was applied or it is no longer kept."""
+    archive = Archive(layout.archive_folder(state))
+
+    def files(service: str) -> Files:
+        applied = memory.get(service)
+        if applied is None or not applied.digest or not archive.has(applied.digest):
+            return {}
+        return archive.load(applied.digest)
+
+    return files
 
 
 def holds_in_force(seen: View, service: str | None = None) -> tuple[Hold, ...]:

@@ -1,18 +1,61 @@
 """A plan as rows and as its JSON document. What is shown is the plan itself, in its own order."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from paiwatch.plan.plan import Plan, Reason, Step
+from paiwatch.plan.plan import Kind, Plan, Reason, Step
 from paiwatch.problem import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many services a plan touches (not steps: a restart has two), by what brought them in."""
+
+    new: int = 0
+    changed: int = 0
+    removed: int = 0
+    dependents: int = 0
+
+    @property
+    def own(self) -> int:
+        """Services that are in the plan because they themselves are new, different or gone."""
+        return self.new + self.changed + self.removed
+
+    @property
+    def sentence(self) -> str:
+        """`3 services: 1 changed, 2 pulled in as dependents`."""
+        total = self.own + self.dependents
+        named = {"new": self.new, "changed": self.changed, "removed": self.removed}
+        parts = [f"{number} {word}" for word, number in named.items() if number]
+        parts = parts or ["none changed"]
+        return f"{total} service{'' if total == 1 else 's'}: {', '.join(parts)}, {self.dependents} pulled in as dependents"
+
+
+def counts(plan: Plan) -> Counts:
+    """Both numbers: what changed, and what follows it."""
+    kinds = [kind for _, kind in {(step.id.service, step.kind) for step in plan.steps}]
+    return Counts(
+        new=kinds.count(Kind.NEW),
+        changed=kinds.count(Kind.CHANGED),
+        removed=kinds.count(Kind.REMOVED),
+        dependents=kinds.count(Kind.DEPENDENT),
+    )
 
 
 def plan_document(plan: Plan, problems: Sequence[Problem] | None = None) -> dict[str, Any]:
     """The shape of `plan -o json` (docs/cli.md). `problems` are those to show; the plan's own if None."""
     shown = plan.problems if problems is None else problems
+    numbers = counts(plan)
     return {
         "digest": plan.digest,
         "snapshot": {"config": plan.config, "src": plan.src},
+        "summary": {
+            "new": numbers.new,
+            "changed": numbers.changed,
+            "removed": numbers.removed,
+            "dependents": numbers.dependents,
+        },
         "steps": [step_document(step) for step in plan.steps],
         "problems": [problem_document(problem) for problem in shown],
     }

@@ -35,6 +35,7 @@ def test_the_document_has_the_agreed_shape() -> None:
     assert plans.plan_document(plan) == {
         "digest": plan.digest,
         "snapshot": {"config": plan.config, "src": plan.src},
+        "summary": {"new": 0, "changed": 1, "removed": 0, "dependents": 1},
         "steps": [
             {
                 "service": "grafana",
@@ -93,3 +94,19 @@ def test_a_step_that_cannot_run_says_for_whom_it_waits() -> None:
     (row,) = plans.plan_rows(a_plan(a_step("web", held_by=("db", "cache"))))
 
     assert row[-1].startswith("held: waits for db, cache\n")
+
+
+def test_services_are_counted_not_steps_and_dependents_apart() -> None:
+    plan = a_plan(
+        a_step("a", Operator.STOP),
+        a_step("a", Operator.START),
+        a_step("b", kind=Kind.NEW),
+        a_step("c", kind=Kind.DEPENDENT),
+        a_step("d", kind=Kind.DEPENDENT),
+    )
+
+    numbers = plans.counts(plan)
+
+    assert (numbers.own, numbers.dependents) == (2, 2)
+    assert numbers.sentence == "4 services: 1 new, 1 changed, 2 pulled in as dependents"
+    assert plans.counts(a_plan()).sentence == "0 services: none changed, 0 pulled in as dependents"

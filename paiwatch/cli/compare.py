@@ -1,0 +1,87 @@
+"""Two snapshots compared, whatever was applied: the plan that would lead from one to the other. Needs no record, writes nothing."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+
+from paiwatch.cli import deploys, view
+from paiwatch.cli.progress import working
+from paiwatch.cli.view import Revisions, View
+from paiwatch.composition import policy_of, survey_of
+from paiwatch.errors import ConfigError
+from paiwatch.plan.build import build
+from paiwatch.plan.supposed import suppose
+from paiwatch.problem import errors
+from paiwatch.record.archive import Files
+from paiwatch.releases.release import Desired
+from paiwatch.scrub import Scrubber
+from paiwatch.settings import Settings
+from paiwatch.snapshot import Snapshot
+from paiwatch.sources.sources import Sources
+from paiwatch.survey import Survey
+
+
+@contextmanager
+def between(settings: Settings, before: Revisions, after: Revisions) -> Iterator[View]:
+    """The view of `after` as if all of `before` had been applied.
+
+    Raises ConfigError for a revision that is none, or when nothing can be planned from `before`; else as `view.look`.
+    """
+    with view.opened(settings) as sources:
+        with working("reading config and src"):
+            old, new = asyncio.run(_snapshots(sources, before, after))
+        survey = survey_of(settings)
+        supposed = view.survey_at(survey, sources, old)
+        _check(supposed)
+        policy = policy_of(settings)
+        memory = suppose(supposed, policy)
+        desired = view.survey_at(survey, sources, new)
+        yield View(
+            desired=desired,
+            memory=memory,
+            holds={},
+            plan=build(desired, memory, policy),
+            survey=survey,
+            sources=sources,
+            old=_rendered(settings, sources, old),
+            scrubber=Scrubber(supposed.secrets | desired.secrets),
+            left_out=sources.problems,
+        )
+
+
+async def _snapshots(sources: Sources, before: Revisions, after: Revisions) -> tuple[Snapshot, Snapshot]:
+    """Both; a source left out on both sides is the very same tree in them, also while somebody pushes."""
+    new = await sources.look(config_rev=after.config, src_rev=after.src)
+    old = await sources.look(new, config_rev=before.config, src_rev=before.src)
+    if before.config == after.config:
+        old = replace(old, config=new.config)
+    return (replace(old, src=new.src) if before.src == after.src else old), new
+
+
+def _check(supposed: Desired) -> None:
+    """Nobody could have applied a tree that is broken as a whole."""
+    if supposed.is_broken:
+        config, src = supposed.snapshot.ids
+        raise ConfigError(
+            f"nothing can have been applied of config {config[:8]} and src {src[:8]}; compare with another revision",
+            errors(supposed.problems),
+        )
+
+
+def _rendered(settings: Settings, sources: Sources, old: Snapshot) -> Callable[[str], Files]:
+    """Files of the older snapshot, rendered by a survey of its own when somebody asks."""
+
+    @cache
+    def surveyed() -> tuple[Survey, Desired]:
+        survey = survey_of(settings)
+        return survey, view.survey_at(survey, sources, old)
+
+    def files(service: str) -> Files:
+        survey, desired = surveyed()
+        if service not in desired.releases:
+            return {}
+        return deploys.contents(survey.render(service), sources.read_src)
+
+    return files
