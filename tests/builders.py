@@ -8,7 +8,7 @@ from typing import Any
 from paiwatch.catalog.service import Operator, Prerequisite, Service
 from paiwatch.plan.applied import Applied
 from paiwatch.releases.release import Desired, Read, Release, ReleaseFile
-from paiwatch.snapshot import Mode, Revision, Snapshot, Tree, blob_id
+from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
 
 ALL_SCRIPTS: Mapping[Operator, str] = {operator: f"{operator}.sh" for operator in Operator}
 
@@ -32,8 +32,9 @@ def a_release(
     rendered: Mapping[str, str] | None = None,
     reads: Iterable[Read] = (),
     modes: Mapping[str, Mode] | None = None,
+    watched: Mapping[str, str] | None = None,
 ) -> Release:
-    """A release of these static and rendered files (texts by path in the deploy folder)."""
+    """A release of these static and rendered files (texts by path in the deploy folder; of watched ones, in the tree)."""
     static = {"start.sh": f"echo {name}\n"} if files is None else dict(files)
     made = dict(rendered or {})
     kinds = modes or {}
@@ -41,13 +42,18 @@ def a_release(
         path: ReleaseFile(kinds.get(path, Mode.FILE), blob_id(text.encode()))
         for path, text in (static | made).items()
     }
-    digest = hashlib.sha256(repr((name, sorted(listing.items()))).encode()).hexdigest()
+    seen = {
+        path: Entry(kinds.get(path, Mode.FILE), blob_id(text.encode()))
+        for path, text in (watched or {}).items()
+    }
+    digest = hashlib.sha256(repr((name, sorted(listing.items()), sorted(seen.items()))).encode()).hexdigest()
     return Release(
         service=name,
         digest=digest,
         files=listing,
         rendered={path: text.encode() for path, text in made.items()},
         reads=tuple(reads),
+        watched=seen,
     )
 
 
@@ -102,6 +108,7 @@ def an_applied(release: Release, **fields: Any) -> Applied:
         version=1,
         files=release.files,
         reads=release.reads,
+        watched=release.watched,
         scripts=ALL_SCRIPTS,
         folder=f"src/{release.service}",
     )

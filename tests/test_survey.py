@@ -245,6 +245,8 @@ declarations = st.sampled_from([
     "start-script: start.sh\nprerequisite: [a]\ntemplate-list: [t]",
     "start-script: [",
     "start-script: nope.sh",
+    "start-script: start.sh\nwatch: [shared/*, src/*/deploy/part]",
+    "start-script: start.sh\ntemplate-list: [t]\nwatch: [shared/**]",
 ])  # fmt: skip
 config_texts = st.sampled_from([
     "a: {x: 1, list: [1, 2]}\n",
@@ -263,6 +265,7 @@ src_paths = st.sampled_from(
         for name in SERVICES
         for file in ("start.sh", "part", "t.template", "u.template")
     ]
+    + ["shared/x", "shared/y/z"]
 )
 edit = st.one_of(
     st.tuples(st.just("src"), src_paths, templates | st.none()),
@@ -313,3 +316,69 @@ def test_looking_changes_no_snapshot() -> None:
     a_survey().look(snapshot, shop.read, shop.read)
 
     assert snapshot == before
+
+
+# ── watched files ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def a_watching_shop(pattern: str = "version/*.VERSION") -> Shop:
+    shop = a_shop()
+    shop.src["version/PAI.VERSION"] = "v1.0\n"
+    shop.src["src/grafana/deploy/service.yaml"] += f"watch:\n  - {pattern!r}\n"
+    return shop
+
+
+def test_a_watched_file_changes_the_release_of_its_watcher_alone_and_renders_nothing() -> None:
+    shop, survey = a_watching_shop(), a_survey()
+    before = shop.look(survey)
+    shop.src["version/PAI.VERSION"] = "v1.1\n"
+
+    after = shop.look(survey)
+
+    assert after.releases["grafana"].digest != before.releases["grafana"].digest
+    assert after.releases["grafana"].files == before.releases["grafana"].files
+    assert list(after.releases["grafana"].watched) == ["version/PAI.VERSION"]
+    assert after.releases["store"] is before.releases["store"]
+    assert not shop.reads
+    assert after == shop.look(a_survey())
+    assert survey.render("grafana").digest == after.releases["grafana"].digest
+
+
+def test_what_is_not_watched_changes_no_release() -> None:
+    shop, survey = a_watching_shop(), a_survey()
+    before = shop.look(survey)
+    shop.src["version/notes.txt"] = "hello\n"
+
+    after = shop.look(survey)
+
+    assert after.releases == before.releases
+
+
+@pytest.mark.parametrize(
+    ("pattern", "remedy"),
+    [
+        ("version", "did you mean 'version/**'?"),
+        ("store/config/*", "did you mean 'src/store/config/*'?"),
+        ("nowhere/*", "correct it, or remove it"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_a_warning_at_its_line(pattern: str, remedy: str) -> None:
+    desired = a_watching_shop(pattern).look(a_survey())
+
+    (problem,) = desired.problems
+    assert problem.place == "src/grafana/deploy/service.yaml:4"
+    assert problem.message == f"watch: '{pattern}' matches no file of the tree"
+    assert problem.remedy.startswith(remedy)
+    assert not desired.invalid
+
+
+def test_a_watched_file_that_goes_away_changes_the_release_and_is_a_warning() -> None:
+    shop, survey = a_watching_shop(), a_survey()
+    before = shop.look(survey)
+    del shop.src["version/PAI.VERSION"]
+
+    after = shop.look(survey)
+
+    assert after.releases["grafana"].digest != before.releases["grafana"].digest
+    assert len(after.problems) == 1
+    assert after == shop.look(a_survey())

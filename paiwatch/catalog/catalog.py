@@ -15,6 +15,7 @@ from paiwatch.catalog.declaration import parse_service
 from paiwatch.catalog.files import check_files
 from paiwatch.catalog.graph import Graph
 from paiwatch.catalog.service import Prerequisite, Service
+from paiwatch.catalog.watch import Pattern, Watcher
 from paiwatch.document import Document
 from paiwatch.problem import Problem, Severity, errors
 from paiwatch.snapshot import Mode
@@ -156,3 +157,25 @@ def _no_service(need: Prerequisite, guess: str, folders: Collection[str]) -> tup
             "add that file, or remove the prerequisite",
         )
     return f"prerequisite '{shown}' does not exist", guess or "remove it, or add the service"
+
+
+def blind_patterns(service: Service, watcher: Watcher, *, prefix: str) -> Iterator[Problem]:
+    """What it watches that is not there: a warning each. `prefix` is the tree's."""
+    for pattern in service.watch:
+        if not watcher.matched(pattern):
+            yield Problem(
+                file=service.file,
+                line=pattern.line,
+                severity=Severity.WARNING,
+                message=f"watch: '{pattern.text}' matches no file of the tree",
+                remedy=_instead(pattern, watcher, prefix),
+                service=service.name,
+            )
+
+
+def _instead(pattern: Pattern, watcher: Watcher, prefix: str) -> str:
+    """What was probably meant: all of a folder, or a path that begins at the root."""
+    for text in (f"{pattern.text}/**", f"{prefix}{pattern.text}", f"{prefix}{pattern.text}/**"):
+        if watcher.matched(Pattern(text=text)):
+            return f"did you mean '{text}'? paths begin at the tree's root"
+    return "correct it, or remove it; paths begin at the tree's root"

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from paiwatch import shape
-from paiwatch.catalog import paths
+from paiwatch.catalog import paths, watch
 from paiwatch.catalog.service import Dependents, OnChange, Operator, Prerequisite, Retries, Service
+from paiwatch.catalog.watch import Pattern
 from paiwatch.document import Document, Path
 from paiwatch.problem import Problem, Severity, errors
 from paiwatch.units import Count, Duration, Span
@@ -90,6 +91,8 @@ class Declaration(Part):
     """Kinds of cluster the service is for."""
     deploy_rules: Annotated[tuple[dict[str, str], ...] | None, Field(alias="deploy-rules")] = None
     """Node labels that pods are placed by: `in: label` or `notin: label`."""
+    watch: tuple[str, ...] | None = None
+    """Files outside the deploy folder that its scripts read: patterns such as `version/*.VERSION`, from the tree's root."""
 
 
 def parse_service(name: str, folder: str, document: Document) -> tuple[Service | None, tuple[Problem, ...]]:
@@ -122,6 +125,7 @@ def _service(name: str, folder: str, declared: Declaration, document: Document) 
         env=declared.env or {},
         cluster_types=declared.cluster_type,
         deploy_rules=declared.deploy_rules,
+        watch=_patterns(declared, document),
     )
 
 
@@ -137,6 +141,15 @@ def _prerequisites(declared: Declaration, document: Document) -> tuple[Prerequis
         found.setdefault(
             need.service, Prerequisite(service=need.service, dependents=need.dependents, line=line)
         )
+    return tuple(found.values())
+
+
+def _patterns(declared: Declaration, document: Document) -> tuple[Pattern, ...]:
+    """What is watched, in the file's order; the first of each."""
+    found: dict[str, Pattern] = {}
+    for index, text in enumerate(declared.watch or ()):
+        normal = watch.normal(text)
+        found.setdefault(normal, Pattern(text=normal, line=document.locate(("watch", index)).line))
     return tuple(found.values())
 
 
@@ -163,6 +176,10 @@ def _faults(name: str, declared: Declaration, document: Document) -> Iterator[Pr
     yield from _template_faults(declared, document)
     yield from _prerequisite_faults(name, declared, document)
     yield from _env_faults(declared, document)
+    for index, text in enumerate(declared.watch or ()):
+        where = ("watch", index)
+        if said := watch.fault(text):
+            yield _fault(document, where, f"'{shape.key_name(where)}' {said[0]}", said[1])
 
 
 def _template_faults(declared: Declaration, document: Document) -> Iterator[Problem]:

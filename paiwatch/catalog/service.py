@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from paiwatch.catalog.watch import Pattern
+
 
 class Operator(StrEnum):
     """The four verbs. *stop* keeps persistent data, *delete* removes it, *refresh* updates the configuration."""
@@ -62,6 +64,7 @@ class Service:
     env: Mapping[str, str]
     cluster_types: tuple[str, ...] | None = None
     deploy_rules: tuple[Mapping[str, str], ...] | None = None  # [{"in": "pai-master"}], in the file's order
+    watch: tuple[Pattern, ...] = ()  # files outside the deploy folder that are inputs too
 
     @property
     def deploy(self) -> str:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from paiwatch.catalog.service import Operator
 from paiwatch.releases.release import Read, ReleaseFile
+from paiwatch.snapshot import Entry
 
 #: A hold under this name holds every service.
 EVERYTHING = "*"
@@ -44,6 +45,8 @@ class Applied:
     from the tree's root), `env` and `timeout` (0: as in the settings) are those of `archived`.
     `touched_by` is the operator that left it touched: after a start, stop or delete the service may be down, and a
     refresh would not bring it up.
+    `files`, `reads` and `watched` are those of `digest`. `seal` vouches for files and reads, and names the rules that they
+    were rendered by ("" when nothing does): see releases/seal.py.
     """
 
     service: str
@@ -61,6 +64,8 @@ class Applied:
     folder: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 0.0
+    watched: Mapping[str, Entry] = field(default_factory=dict, repr=False)
+    seal: str = field(default="", repr=False)
 
     @property
     def archived(self) -> str:

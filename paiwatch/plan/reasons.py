@@ -6,6 +6,7 @@ from paiwatch.catalog.service import Operator, Service
 from paiwatch.plan.applied import Applied
 from paiwatch.plan.keys import KeyChange, find_key_changes
 from paiwatch.plan.plan import Kind, Reason
+from paiwatch.plan.watched import explain_watched
 from paiwatch.releases.release import Release
 
 #: More than this nobody reads; the rest is counted.
@@ -34,7 +35,11 @@ def explain_change(
         )
     if applied.digest == release.digest:
         return unfinished
-    differences = (*_explain_keys(service, release, applied), *_explain_files(service, release, applied))
+    differences = (
+        *_explain_keys(service, release, applied),
+        *_explain_files(service, release, applied),
+        *explain_watched(service, release, applied),
+    )
     if not differences:
         detail = f"release {release.digest[:8]} replaces {applied.digest[:8]}"
         differences = (Reason(kind="file", detail=detail, file=service.deploy),)

@@ -11,7 +11,7 @@ from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Reason, Step
 from paiwatch.record.rows import FailureRow
 from paiwatch.releases.release import Read, ReleaseFile
-from paiwatch.snapshot import Mode, Revision
+from paiwatch.snapshot import Entry, Mode, Revision
 
 
 def milliseconds(seconds: float) -> int:
@@ -74,6 +74,8 @@ def applied_to_row(applied: Applied) -> dict[str, Any]:
         "folder": applied.folder,
         "env": to_json(dict(applied.env)),
         "timeout": milliseconds(applied.timeout),
+        "watched": to_json({path: [entry.mode, entry.oid] for path, entry in applied.watched.items()}),
+        "seal": applied.seal,
     }
 
 
@@ -98,6 +100,10 @@ def applied_from_row(row: Mapping[str, Any]) -> Applied:
         folder=row["folder"],
         env=json.loads(row["env"]),
         timeout=seconds(row["timeout"]),
+        watched={
+            path: Entry(Mode(mode), oid) for path, (mode, oid) in json.loads(row["watched"] or "{}").items()
+        },
+        seal=row["seal"],
     )
 
 

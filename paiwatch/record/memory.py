@@ -67,6 +67,7 @@ def settle(
         at=at,
         files=now.files if release is None else release.files,
         reads=now.reads if release is None else release.reads,
+        watched=now.watched if release is None else release.watched,
     )
 
 
@@ -112,4 +113,5 @@ def adopted(
         folder=service.folder,
         env=service.env,
         timeout=service.timeout or 0.0,
+        watched=release.watched,
     )

@@ -46,13 +46,29 @@ _FIRST = (
 )
 
 
-def _create(connection: Connection) -> None:
-    for statement in _FIRST:
-        connection.exec_driver_sql(statement)
+#: What a service watches outside its folder, the seal on what its templates read; plans that wait for an approval.
+_SECOND = (
+    "ALTER TABLE applied ADD COLUMN watched TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE applied ADD COLUMN seal TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE held_plans (
+        digest TEXT PRIMARY KEY NOT NULL, since INTEGER NOT NULL, services TEXT NOT NULL DEFAULT '',
+        reasons TEXT NOT NULL DEFAULT '')""",
+    "CREATE TABLE approvals (digest TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL)",
+)
+
+
+def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
+    """A migration that carries these out in order."""
+
+    def change(connection: Connection) -> None:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    return change
 
 
 #: Every version there ever was, oldest first.
-MIGRATIONS: Sequence[Migration] = ((1, _create),)
+MIGRATIONS: Sequence[Migration] = ((1, _all(_FIRST)), (2, _all(_SECOND)))
 
 
 def version_of(connection: Connection) -> int:

@@ -84,6 +84,8 @@ applied = Table(
     _text("folder"),
     _text("env"),
     Column("timeout", Integer, nullable=False),  # milliseconds
+    _text("watched"),
+    _text("seal"),
 )
 
 holds = Table(
@@ -105,4 +107,20 @@ failures = Table(
     Column("retry_at", Integer, nullable=False),
     Column("quarantined", Integer),  # since when
     _text("because"),
+)
+
+held_plans = Table(
+    "held_plans",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("since", Integer, nullable=False),
+    _text("services"),
+    _text("reasons"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("at", Integer, nullable=False),
 )

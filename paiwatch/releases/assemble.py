@@ -5,7 +5,7 @@ Whether templates and scripts exist at all is the catalog's business; this rende
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import Read, Sight
@@ -65,6 +65,15 @@ def release_of(
     if problems:
         return Assembled(release=None, problems=tuple(sorted(problems)))
     return Assembled(release=_release(service, entries, rendered, sight))
+
+
+def watching(assembled: Assembled, watched: Mapping[str, Entry]) -> Assembled:
+    """The same with these files (by path from the tree's root) as the watched ones."""
+    release = assembled.release
+    if release is None or release.watched == watched:
+        return assembled
+    digest = release_digest(release.files, watched)
+    return replace(assembled, release=replace(release, watched=watched, digest=digest))
 
 
 def _release(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import Read
 from paiwatch.problem import Problem, errors
-from paiwatch.snapshot import Mode, Snapshot
+from paiwatch.snapshot import Entry, Mode, Snapshot
 
 __all__ = ["Desired", "OnDemand", "Read", "Release", "ReleaseFile"]
 
@@ -43,11 +43,12 @@ class OnDemand(Mapping[str, bytes]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Immutable; named by `digest`, which covers every file's path, mode and bytes.
+    """Immutable; named by `digest`, which covers every file's path, mode and bytes, and those of what it watches.
 
     `rendered` holds the bytes of rendered files only (keyed like `files`, relative to deploy/); all others are
     read from the snapshot by oid. The releases of a Desired have their names but not their bytes (`OnDemand`), as ten
     thousand of them would not fit in memory; `Survey.render` makes them again. `reads` is sorted and free of duplicates.
+    `watched` are files outside deploy/ that the service declares as inputs, by path from the tree's root.
     """
 
     service: str
@@ -55,6 +56,7 @@ class Release:
     files: Mapping[str, ReleaseFile]
     rendered: Mapping[str, bytes] = field(repr=False)
     reads: tuple[Read, ...] = field(default=(), repr=False)
+    watched: Mapping[str, Entry] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

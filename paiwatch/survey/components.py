@@ -9,7 +9,9 @@ from paiwatch.catalog import components as folders
 from paiwatch.catalog.catalog import Catalog, Declared
 from paiwatch.catalog.components import DECLARATION, Deploy
 from paiwatch.catalog.files import link_oids
+from paiwatch.catalog.watch import Watched, Watcher
 from paiwatch.document import Document
+from paiwatch.problem import Problem
 from paiwatch.snapshot import Contents, Entry, Mode, Tree
 
 
@@ -22,6 +24,8 @@ class Components:
     declared: Mapping[str, Declared]
     catalog: Catalog
     defaults: Mapping[str, tuple[str, Entry]]  # by component: path and entry of its config/<component>.yaml
+    watched: Mapping[str, Watched]  # of the services that watch anything
+    blind: tuple[Problem, ...] = ()  # patterns that match nothing
 
 
 def survey_components(tree: Tree, read: Contents, before: Components | None) -> Components:
@@ -34,8 +38,15 @@ def survey_components(tree: Tree, read: Contents, before: Components | None) -> 
         catalog = before.catalog
     else:
         catalog = catalogs.assemble(declared, folders=deploys.keys())
+    watched, blind = _watch(tree, catalog, before)
     return Components(
-        tree=tree, deploys=deploys, declared=declared, catalog=catalog, defaults=_defaults(tree, deploys)
+        tree=tree,
+        deploys=deploys,
+        declared=declared,
+        catalog=catalog,
+        defaults=_defaults(tree, deploys),
+        watched=watched,
+        blind=blind,
     )
 
 
@@ -82,6 +93,22 @@ def _declared(tree: Tree, name: str, deploy: Deploy, contents: Mapping[str, byte
     if content is not None:
         document = yamltext.parse(content, file=file, dialect=yamltext.Dialect.STRICT)
     return catalogs.declare(name, folder, document, deploy, contents)
+
+
+def _watch(
+    tree: Tree, catalog: Catalog, before: Components | None
+) -> tuple[dict[str, Watched], tuple[Problem, ...]]:
+    """What each service watches: the object of the look before where nothing of it changed."""
+    watcher = Watcher(tree.files)
+    known = before.watched if before else {}
+    watched: dict[str, Watched] = {}
+    blind: list[Problem] = []
+    for name, service in catalog.services.items():
+        if service.watch:
+            found = watcher.find(service.watch, deploy=service.deploy)
+            watched[name] = known[name] if known.get(name) == found else found
+            blind += catalogs.blind_patterns(service, watcher, prefix=tree.prefix)
+    return watched, tuple(blind)
 
 
 def _defaults(tree: Tree, deploys: Mapping[str, Deploy]) -> dict[str, tuple[str, Entry]]:

@@ -9,7 +9,7 @@ from paiwatch.catalog.catalog import Declared
 from paiwatch.catalog.components import Deploy
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import TOP, Sight
-from paiwatch.releases.assemble import Assembled, included_oids, release_of, template_oids
+from paiwatch.releases.assemble import Assembled, included_oids, release_of, template_oids, watching
 from paiwatch.releases.release import OnDemand
 from paiwatch.releases.render import Renderer
 from paiwatch.snapshot import Contents
@@ -56,8 +56,10 @@ def survey_outcomes(
         if name in kept and not _is_same(kept[name], sight):
             del kept[name]
     fresh = dict(_fresh(sorted(wanted - kept.keys()), components, sight, read=read, renderer=renderer))
-    if not fresh and len(kept) == len(before.by_service):
+    others = dict(_watching_others(kept, components))
+    if not fresh and not others and len(kept) == len(before.by_service):
         return before
+    kept |= others
     return Outcomes(
         by_service={name: fresh.get(name) or kept[name] for name in sorted(wanted)},
         readers=_readers(before, kept, fresh),
@@ -86,6 +88,16 @@ def _is_same(outcome: Outcome, sight: Sight) -> bool:
     return release is not None and sight.same(release.reads)
 
 
+def _watching_others(kept: Mapping[str, Outcome], components: Components) -> Iterator[tuple[str, Outcome]]:
+    """Those that watch other files than before: nothing is rendered again for that."""
+    for name, watched in components.watched.items():
+        if (
+            name in kept
+            and (assembled := watching(kept[name].assembled, watched)) is not kept[name].assembled
+        ):
+            yield name, replace(kept[name], assembled=assembled)
+
+
 def _fresh(
     names: Iterable[str], components: Components, sight: Sight, *, read: Contents, renderer: Renderer
 ) -> Iterator[tuple[str, Outcome]]:
@@ -95,6 +107,7 @@ def _fresh(
         for name, service in services.items():
             deploy = components.deploys[name]
             assembled = release_of(service, deploy, contents=contents, sight=sight, renderer=renderer)
+            assembled = watching(assembled, components.watched.get(name, {}))
             yield (
                 name,
                 Outcome(declared=components.declared[name], deploy=deploy, assembled=_light(assembled)),

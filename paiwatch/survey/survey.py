@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from paiwatch.errors import StalledError
 from paiwatch.model.reads import Sight
 from paiwatch.problem import Problem
+from paiwatch.releases.assemble import watching
 from paiwatch.releases.release import Desired, Release
 from paiwatch.releases.render import Renderer
 from paiwatch.snapshot import Contents, Snapshot
@@ -58,6 +59,8 @@ class Survey:
         assembled = assembled_in_full(
             outcome.declared.service, outcome.deploy, sight, read=self._read_src, renderer=self._renderer
         )
+        if outcome.assembled.release is not None:
+            assembled = watching(assembled, outcome.assembled.release.watched)
         if assembled.release is None:
             raise StalledError("; ".join(str(problem) for problem in assembled.problems))
         return assembled.release
@@ -90,7 +93,7 @@ def _broken(snapshot: Snapshot, components: Components, configuration: Configura
         services=catalog.services,
         releases={},
         invalid=frozenset(components.declared),
-        problems=tuple(sorted((*catalog.problems, *configuration.problems))),
+        problems=tuple(sorted((*catalog.problems, *components.blind, *configuration.problems))),
         secrets=_secrets(configuration),
     )
 
@@ -100,7 +103,7 @@ def _desired(
 ) -> Desired:
     catalog = components.catalog
     assembled = {name: outcome.assembled for name, outcome in outcomes.by_service.items()}
-    problems: list[Problem] = [*catalog.problems, *configuration.problems]
+    problems: list[Problem] = [*catalog.problems, *components.blind, *configuration.problems]
     for one in assembled.values():
         problems.extend(one.problems)
     failed = {name for name, one in assembled.items() if one.release is None}

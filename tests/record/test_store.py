@@ -20,7 +20,11 @@ from paiwatch.record.store import Record
 from tests.builders import a_desired, a_read, a_release, a_service, scripts
 from tests.record.runs import CONFIG, FAILED, INTERRUPTED, SRC, SUCCEEDED, a_step, accept, carry
 
-RELEASE = a_release("grafana", reads=(a_read("grafana.port", 3000), a_read("list.0", "x")))
+RELEASE = a_release(
+    "grafana",
+    reads=(a_read("grafana.port", 3000), a_read("list.0", "x")),
+    watched={"version/PAI.VERSION": "v1"},
+)
 NEWER = a_release("grafana", {"start.sh": "echo newer\n"})
 
 
@@ -53,6 +57,7 @@ def test_a_success_makes_the_release_applied_and_survives_reopening(record: Reco
     assert (applied.config, applied.src, applied.at, applied.version) == (CONFIG.id, SRC.id, 102.5, run)
     assert applied.prerequisites == {"loki": 0, "prometheus": again.memory()["prometheus"].version}
     assert (applied.files, applied.reads) == (RELEASE.files, RELEASE.reads)
+    assert applied.watched == RELEASE.watched
     assert (applied.folder, applied.env, applied.timeout) == ("src/grafana", {"A": "ü"}, 60.0)
     assert applied.scripts == scripts(*Operator)
     assert again.memory() == record.memory()
