@@ -48,6 +48,14 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit among others: who and what, and the files it changed: content ids before and after ("": not there)."""
+
+    revision: Revision
+    changes: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
     """One source at one revision. `files` maps paths from the tree's root (POSIX, never absolute) to entries.
 

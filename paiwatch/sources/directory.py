@@ -7,14 +7,14 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.problem import Problem, Severity
-from paiwatch.snapshot import Entry, Mode, Revision, Tree
+from paiwatch.snapshot import Commit, Entry, Mode, Revision, Tree
 from paiwatch.sources.keep import Keep
 
 _TRIES = 12
@@ -84,6 +84,10 @@ class LiveDirectory:
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Contents of the last look, and of the one before it."""
         return self._keep.read(oids)
+
+    def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:  # noqa: ARG002 (as a repository's)
+        """Nobody committed anything here."""
+        return ()
 
     def abort(self) -> None:
         """Nothing here waits for anybody."""

@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping
 
-from paiwatch.snapshot import Entry, Mode, Revision
+from paiwatch.snapshot import Commit, Entry, Mode, Revision
+
+#: What makes `git log` print what `parse_log` reads. A merge brings nothing of its own; those it merges are listed.
+LOG_FLAGS = (
+    "--raw",
+    "-z",
+    "--no-abbrev",
+    "--no-renames",
+    "--no-merges",
+    "--topo-order",
+    "--ignore-submodules=none",
+    "--format=%H%x00%an%x00%ct%x00%s",
+)
 
 #: Paths are str; bytes that are no UTF-8 come through as lone surrogates, as everywhere in Python (os.fsencode gives them back).
 _KINDS = {"120000": Mode.LINK, "160000": Mode.SUBMODULE, "100755": Mode.EXECUTABLE, "100644": Mode.FILE}
@@ -62,6 +74,24 @@ def parse_revision(commit: str, output: bytes) -> Revision:
     """Author, seconds and subject, NUL-separated; without control characters, for they are shown on terminals."""
     author, at, subject = output.decode(errors="replace").rstrip("\n").split("\0", 2)
     return Revision(id=commit, author=_printable(author), subject=_printable(subject), at=float(at))
+
+
+def parse_log(output: bytes) -> tuple[Commit, ...]:
+    """`git log` with `LOG_FLAGS`: newest first."""
+    found: list[Commit] = []
+    changes: dict[str, tuple[str, str]] = {}
+    fields = iter(output.decode("utf-8", "surrogateescape").split("\0"))
+    for field in fields:
+        facts = field.removeprefix("\n")
+        if facts.startswith(":"):
+            _, _, before, after, _ = facts.split(" ")
+            changes[next(fields)] = (before.strip("0") and before, after.strip("0") and after)
+        elif facts:
+            changes = {}
+            author, at, subject = (_printable(next(fields)) for _ in range(3))
+            revision = Revision(id=facts, author=author, subject=subject, at=float(at))
+            found.append(Commit(revision=revision, changes=changes))
+    return tuple(found)
 
 
 def parse_mode(mode: str) -> Mode:

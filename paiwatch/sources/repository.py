@@ -8,13 +8,13 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from paiwatch.errors import ConfigError, StalledError, TransientError
-from paiwatch.snapshot import Entry, Revision, Tree
+from paiwatch.snapshot import Commit, Entry, Revision, Tree
 from paiwatch.sources import access as admission
 from paiwatch.sources import gitdir, listing, refusal
 from paiwatch.sources.access import Access
@@ -140,6 +140,12 @@ class Repository:
         if not wanted:
             return {}
         return self._mended(lambda: self._read_blobs(wanted))
+
+    def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+        """Commits of `until` but not of `since` that changed one of these paths, newest first; none if `since` is unknown."""
+        wanted = (f":(top,literal){path}" for path in paths)
+        answer = self._run("log", *listing.LOG_FLAGS, "--end-of-options", f"{since}..{until}", "--", *wanted)
+        return listing.parse_log(answer.out) if answer.status == 0 else ()
 
     # -- its life
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -13,7 +13,7 @@ import structlog
 
 from paiwatch.errors import TransientError
 from paiwatch.problem import Problem
-from paiwatch.snapshot import Snapshot, Tree
+from paiwatch.snapshot import Commit, Snapshot, Tree
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.vigil import Vigil
 
@@ -31,6 +31,9 @@ class Origin(Protocol):
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Contents by id."""
+
+    def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+        """Commits between two revisions that changed one of these paths, newest first."""
 
     def abort(self) -> None:
         """Give up what waits for somebody else."""
@@ -57,6 +60,10 @@ class Room:
         """Blocks until the contents are there; from any thread but the room's own."""
         wanted = tuple(oids)
         return self._thread.submit(lambda: self._open().read(wanted)).result()
+
+    def log(self, since: str, until: str, paths: Sequence[str]) -> tuple[Commit, ...]:
+        """See Origin.log; blocks, as `read`."""
+        return self._thread.submit(lambda: self._open().log(since, until, paths)).result()
 
     async def read_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """The same, for the event loop."""
@@ -133,6 +140,14 @@ class Sources:
     def read_src(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Contents of src files by id; blocks, for threads."""
         return self._src.read(oids)
+
+    def log_config(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+        """Commits of config between two revisions that changed one of these paths (all: any), newest first; blocks."""
+        return self._config.log(since, until, paths)
+
+    def log_src(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+        """The same for src."""
+        return self._src.log(since, until, paths)
 
     async def read_config_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Contents of config files by id."""

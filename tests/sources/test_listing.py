@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paiwatch.snapshot import Mode
-from paiwatch.sources.listing import parse_blobs, parse_mode, parse_refs, parse_revision
+from paiwatch.snapshot import Commit, Mode, Revision
+from paiwatch.sources.listing import parse_blobs, parse_log, parse_mode, parse_refs, parse_revision
 from tests.sources.origins import a_repository, a_work_tree, git
 
 NAMES = ("a", "a b", "ä", "-x", "ta\tb", "new\nline", os.fsdecode(b"\xfe"), "z\"q'")
@@ -84,3 +84,20 @@ def test_refs_are_parsed_by_full_name() -> None:
 
 def test_a_subject_cannot_write_to_the_terminal() -> None:
     assert parse_revision("c", b"Ana\x1b[2J\x0012\x00red \x1b[31m\n").subject == "red  [31m"
+
+
+def test_a_log_is_commits_with_what_each_changed() -> None:
+    zero, old, new = "0" * 40, "a" * 40, "b" * 40
+    output = (
+        f"{'1' * 40}\0Ana\x005\0\0\n:000000 100644 {zero} {new} A\0c d\0"
+        f"\0{'2' * 40}\0B\x1bo\x006\0two\0\n:100644 100644 {old} {new} M\0:x\0:100644 000000 {old} {zero} D\0b\0"
+        f"\0{'3' * 40}\0\x007\0nothing\0"
+    ).encode()
+
+    first, second, third = parse_log(output)
+
+    assert first == Commit(revision=Revision(id="1" * 40, author="Ana", at=5.0), changes={"c d": ("", new)})
+    assert second.revision == Revision(id="2" * 40, author="B o", subject="two", at=6.0)
+    assert second.changes == {":x": (old, new), "b": (old, "")}
+    assert (third.revision.subject, third.changes) == ("nothing", {})
+    assert parse_log(b"") == ()

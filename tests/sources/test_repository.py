@@ -553,3 +553,42 @@ def test_abort_ends_a_call_that_hangs(tmp_path: Path) -> None:
 
         assert faults
         assert processes_naming(address) == []
+
+
+def test_the_log_has_what_each_commit_changed_newest_first(work: Path, tmp_path: Path) -> None:
+    first = git(work, "rev-parse", "HEAD")
+    commit(work, {"a b": "1\n"}, subject="Add")
+    commit(work, {"other": "1\n"}, subject="Elsewhere")
+    last = commit(work, {"a b": "2\n", "layout.yaml": None}, subject="Change")
+    repository = a_repository(tmp_path / "mirror", work)
+    repository.newest()
+
+    found = repository.log(first, last, ["a b", "layout.yaml"])
+
+    assert [each.revision.subject for each in found] == ["Change", "Add"]
+    assert found[0].changes == {
+        "a b": (blob_id(b"1\n"), blob_id(b"2\n")),
+        "layout.yaml": (blob_id(b"machines: []\n"), ""),
+    }
+    assert found[1].changes == {"a b": ("", blob_id(b"1\n"))}
+    assert [each.revision.subject for each in repository.log(first, last)] == ["Change", "Elsewhere", "Add"]
+
+
+def test_the_log_names_those_who_were_merged_not_the_merge(work: Path, tmp_path: Path) -> None:
+    first = git(work, "rev-parse", "HEAD")
+    git(work, "checkout", "-q", "-b", "side")
+    commit(work, {"layout.yaml": "machines: [a]\n"}, subject="Side")
+    git(work, "checkout", "-q", "main")
+    commit(work, {"other": "1\n"}, subject="Main")
+    git(work, "merge", "-q", "--no-ff", "-m", "Merge", "side")
+    repository = a_repository(tmp_path / "mirror", work)
+
+    found = repository.log(first, repository.newest(), ["layout.yaml"])
+
+    assert [each.revision.subject for each in found] == ["Side"]
+
+
+def test_the_log_since_a_commit_that_is_gone_is_empty(work: Path, tmp_path: Path) -> None:
+    repository = a_repository(tmp_path / "mirror", work)
+
+    assert repository.log("e" * 40, repository.newest()) == ()
