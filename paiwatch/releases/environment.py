@@ -6,13 +6,15 @@ conditions stay tracked. Nothing random is offered, and printing a method is an 
 
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context, LoopContext, Macro
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.utils import Namespace
 
 from paiwatch.model.tracking import Tracked, TrackedView, whole
@@ -44,6 +46,10 @@ _METHOD_TYPES = (types.BuiltinMethodType, types.MethodType, types.FunctionType, 
 SIZE_LIMIT = 16 * 1024**2
 _DIGIT_LIMIT = 100_000
 
+#: Rounds of loops, calls of macros and elements of ranges that one rendering may take (a second or two). Counted, not
+#: timed, so that the same input gives the same answer on every machine.
+STEP_LIMIT = 500_000
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -72,10 +78,24 @@ class DeployFolder(jinja2.BaseLoader):
         return self._compiled(self.texts[name])
 
 
+class EndlessError(jinja2.TemplateRuntimeError):
+    """A template that takes so many steps that it may never end."""
+
+
+class _CountedCode(CodeGenerator):
+    """Code that counts its steps: every body (of a template, loop, macro, condition) begins with one."""
+
+    def blockvisit(self, nodes: Iterable[nodes.Node], frame: Frame) -> None:
+        """Count, then do what the body says."""
+        self.writeline("environment.take_step()")
+        super().blockvisit(nodes, frame)
+
+
 class DeployEnvironment(ImmutableSandboxedEnvironment):
     """paictl's dialect (no autoescape, no trimming, one final newline dropped) in a sandbox that knows stand-ins."""
 
     intercepted_binops = frozenset({"*", "**"})
+    code_generator_class = _CountedCode
 
     def __init__(self, *, strict: bool, loader: DeployFolder) -> None:
         super().__init__(
@@ -92,6 +112,21 @@ class DeployEnvironment(ImmutableSandboxedEnvironment):
         del self.filters["random"], self.globals["lipsum"]
         self.binop_table["*"] = _times
         self.binop_table["**"] = _power
+        self.globals["range"] = self._range
+        self.steps_left = STEP_LIMIT
+
+    def take_step(self, steps: int = 1) -> None:
+        """Called by compiled templates. Raises EndlessError when a rendering has taken all that it may."""
+        self.steps_left -= steps
+        if self.steps_left < 0:
+            raise EndlessError(
+                f"it takes more than {STEP_LIMIT:,} steps; look for loops inside loops, or a macro that calls itself"
+            )
+
+    def _range(self, *bounds: int) -> range:
+        made = safe_range(*bounds)
+        self.take_step(len(made))
+        return made
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`."""

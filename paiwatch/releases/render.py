@@ -14,7 +14,14 @@ import jinja2
 
 from paiwatch.model.tracking import EVERYTHING, Touch, settled, tracked
 from paiwatch.problem import Problem
-from paiwatch.releases.environment import SIZE_LIMIT, DeployEnvironment, DeployFolder, Text
+from paiwatch.releases.environment import (
+    SIZE_LIMIT,
+    STEP_LIMIT,
+    DeployEnvironment,
+    DeployFolder,
+    EndlessError,
+    Text,
+)
 from paiwatch.releases.faults import FAULTS, TooLongError, fault
 
 #: Compiled templates kept, by estimated bytes: a small one takes about 12 KiB.
@@ -58,6 +65,8 @@ class Renderer:
         touched: set[Touch] = set()
         try:
             content = self._bytes(name, sheet, tracked(cluster_cfg, touched))
+        except EndlessError as error:  # as endless without stand-ins
+            return fault(error, deploy=sheet.deploy, name=name, texts=sheet.texts, service=sheet.service)
         except FAULTS as error:
             return self._render_plainly(name, sheet, cluster_cfg, error)
         return Rendered(content=content, touched=settled(touched))
@@ -77,6 +86,7 @@ class Renderer:
         return Rendered(content=content, touched=EVERYTHING)
 
     def _bytes(self, name: str, sheet: Sheet, cluster_cfg: Any) -> bytes:
+        self._environment.steps_left = STEP_LIMIT
         template = self._compiled(sheet.texts[name])
         context = template.new_context({"cluster_cfg": cluster_cfg, "service": sheet.facts})
         parts: list[str] = []

@@ -88,6 +88,21 @@ def test_an_attribute_of_something_missing_is_a_problem_either_way(*, strict: bo
         pytest.param("{{ cluster_cfg.grafana.update({}) }}", "unsafe", id="mutation"),
         pytest.param("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "nests too deeply", id="recursion"),
         pytest.param(
+            "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+            "it takes more than 500,000 steps",
+            id="loop in a loop",
+        ),
+        pytest.param(
+            "{% for a in range(99999) %}{{ range(99999) | sum }}{% endfor %}",
+            "it takes more than 500,000 steps",
+            id="ranges in a loop",
+        ),
+        pytest.param(
+            "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+            "it takes more than 500,000 steps",
+            id="macro that calls itself twice",
+        ),
+        pytest.param(
             "{% include 'b.template' %}", "includes 'b.template', which its deploy folder", id="include"
         ),
     ],
