@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from paiwatch.example import example_config, example_tree
+from paiwatch.releases.release import Desired
+from paiwatch.snapshot import Contents, Entry, Mode, Revision, Snapshot, Tree, blob_id
+from paiwatch.survey import Survey
+from paiwatch.survey.hidden import hidden_inputs
 from tests.example_stage import SERVICES, read_model, read_yaml, render
 
 OPERATORS = ("start", "stop", "delete", "refresh")
@@ -21,6 +25,7 @@ FIELDS = {f"{operator}-script" for operator in OPERATORS} | {
     "timeout",
     "retries",
     "env",
+    "watch",
 }
 
 
@@ -45,6 +50,28 @@ def rendered(tmp_path: Path) -> Path:
     for service in SERVICES:
         render(tree / service / "deploy", read_model(example_config(), example_tree()))
     return tree
+
+
+def look(edited: str = "") -> tuple[Desired, Contents]:
+    """What the example asks for, with one file (from the tree's root) edited; and its contents."""
+    texts = {
+        f"src/{path.relative_to(example_tree())}": path
+        for path in example_tree().rglob("*")
+        if path.is_file()
+    }
+    contents = {path: file.read_bytes() + b"# edited\n" * (path == edited) for path, file in texts.items()}
+    blobs = {blob_id(content): content for content in contents.values()}
+    files = {path: Entry(Mode.FILE, blob_id(content)) for path, content in sorted(contents.items())}
+    trees = (Tree(revision=Revision(id="1"), folder=folder, files=files) for folder in ("src/_config", "src"))
+    config, src = trees
+    desired = Survey(strict=True, secret_keys="password").look(
+        Snapshot(config=config, src=src), _of(blobs), _of(blobs)
+    )
+    return desired, _of(blobs)
+
+
+def _of(blobs: dict[str, bytes]) -> Contents:
+    return lambda oids: {oid: blobs[oid] for oid in oids}
 
 
 def readers(expression: str) -> set[str]:
@@ -107,6 +134,23 @@ def test_a_key_of_one_service_and_a_value_of_several_are_there_to_edit() -> None
     assert readers("cluster_cfg.portal.message") == {"portal"}
     assert readers("cluster_cfg.cluster.theme.colour") == {"portal", "reports"}
     assert readers("cluster_cfg.cluster.support") == {"settings", "reports"}
+
+
+def test_every_service_watches_what_its_scripts_read_outside_its_folder() -> None:
+    desired, read = look()
+
+    assert set(desired.releases) == set(SERVICES)
+    assert hidden_inputs(desired, read) == ()
+
+
+@pytest.mark.parametrize(
+    ("edited", "unchanged"),
+    [("src/common/service.sh", set()), ("src/common/web.py", {"settings"}), ("src/README.md", set(SERVICES))],
+)
+def test_an_edit_in_common_changes_its_users(edited: str, unchanged: set[str]) -> None:
+    before, after = look()[0].releases, look(edited)[0].releases
+
+    assert {name for name in SERVICES if before[name].digest == after[name].digest} == unchanged
 
 
 def test_every_port_has_one_place_in_the_configuration() -> None:

@@ -72,6 +72,10 @@ class Watcher:
             self._found[pattern.text] = tuple(filter(pattern.matches, self._candidates(pattern.text)))
         return self._found[pattern.text]
 
+    def __contains__(self, path: str) -> bool:
+        """Whether the tree has this file."""
+        return path in self._files
+
     def is_folder(self, path: str) -> bool:
         """Whether any file lies below this path."""
         return next(iter(self.below(path)), None) is not None

@@ -13,6 +13,7 @@ from paiwatch.cli.call import Call, shared
 from paiwatch.cli.exits import Code
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem, errors
+from paiwatch.survey.hidden import hidden_inputs
 
 
 @click.command()
@@ -39,7 +40,8 @@ def _examine(call: Call) -> tuple[int, Sequence[Problem]]:
             raise
         return 0, error.problems
     with view.look(settings) as seen:
-        return len(seen.desired.services), (*warnings, *seen.problems)
+        hidden = hidden_inputs(seen.desired, seen.read_src)
+        return len(seen.desired.services), (*warnings, *seen.problems, *hidden)
 
 
 def _summary(services: int, problems: Sequence[Problem]) -> str:
