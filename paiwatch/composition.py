@@ -2,7 +2,7 @@
 
 from paiwatch.catalog.service import Retries
 from paiwatch.plan.policy import Policy, Removal
-from paiwatch.settings import Settings, Undefined
+from paiwatch.settings import ClusterModel, Settings, Undefined
 from paiwatch.survey import Survey
 
 
@@ -19,5 +19,10 @@ def policy_of(settings: Settings) -> Policy:
 
 def survey_of(settings: Settings) -> Survey:
     """The survey as the settings want it."""
-    strict = settings.templates.undefined is Undefined.STRICT
-    return Survey(strict=strict, secret_keys=settings.log.secret_keys)
+    undefined, model = settings.templates.undefined, settings.cluster.model
+    return Survey(
+        strict=None if undefined is Undefined.AUTO else undefined is Undefined.STRICT,
+        secret_keys=settings.log.secret_keys,
+        openpai=None if model is ClusterModel.AUTO else model is ClusterModel.OPENPAI,
+        parser_timeout=settings.cluster.parser_timeout,
+    )

@@ -49,9 +49,27 @@ class Source(Section):
     """Live directory: a full look this often, whatever the events say."""
 
 
+class ClusterModel(StrEnum):
+    """How cluster_cfg is made of the two trees."""
+
+    AUTO = "auto"
+    OPENPAI = "openpai"
+    PLAIN = "plain"
+
+
+class Cluster(Section):
+    """How the configuration becomes cluster_cfg."""
+
+    model: ClusterModel = ClusterModel.AUTO
+    """openpai: as OpenPAI's paictl, with its parsers; plain: files and defaults as they are; auto: openpai for a tree with parsers."""
+    parser_timeout: Span = 30.0
+    """Limit of the process that runs a tree's parsers."""
+
+
 class Undefined(StrEnum):
     """What a template may do with a key that does not exist."""
 
+    AUTO = "auto"
     STRICT = "strict"
     LENIENT = "lenient"
 
@@ -59,8 +77,8 @@ class Undefined(StrEnum):
 class Templates(Section):
     """How templates are rendered."""
 
-    undefined: Undefined = Undefined.STRICT
-    """strict: a missing key is an error naming template, line and key; lenient: it prints nothing."""
+    undefined: Undefined = Undefined.AUTO
+    """strict: a missing key is an error naming template, line and key; lenient: it prints nothing; auto: lenient for OpenPAI's trees."""
 
 
 class Removed(StrEnum):
@@ -147,6 +165,8 @@ class Settings(Section):
     """The components: how each service is deployed."""
     state: Path = Path("/var/lib/paiwatch")
     """Private folder for everything paiwatch remembers."""
+    cluster: Cluster = Cluster()
+    """Cluster."""
     templates: Templates = Templates()
     """Templates."""
     operators: Operators = Operators()

@@ -8,9 +8,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paiwatch.scrub import MASK, without_credentials
+
+if TYPE_CHECKING:
+    from paiwatch.model.doubts import Doubt
 
 #: Keys and list indexes from cluster_cfg downwards; () is cluster_cfg itself.
 KeyPath = tuple[str | int, ...]
@@ -97,11 +100,19 @@ class _Answers:
 class Sight:
     """One cluster_cfg, looked at many times: remembers each answer, so that services sharing a key share the work.
 
-    `secret` matches names of keys whose values are masked in `Read.shown`.
+    `secret` matches names of keys whose values are masked in `Read.shown`. `doubts` are part of what is seen: an answer
+    that depends on a doubtful place changes with the doubt.
     """
 
-    def __init__(self, cluster_cfg: Mapping[Any, Any], *, secret: re.Pattern[str] | None = None) -> None:
+    def __init__(
+        self,
+        cluster_cfg: Mapping[Any, Any],
+        *,
+        secret: re.Pattern[str] | None = None,
+        doubts: "tuple[Doubt, ...]" = (),
+    ) -> None:
         self.cluster_cfg = cluster_cfg
+        self.doubts = doubts
         self._secret = secret
         self._answers: dict[Any, _Answers] = {}
 
@@ -110,8 +121,13 @@ class Sight:
         answers = self._about(path)
         seen = answers.seen.get((path, how))
         if seen is None:
-            seen = answers.seen[path, how] = _answer(self.cluster_cfg, path, how)
+            seen = answers.seen[path, how] = self._seen(path, how)
         return seen
+
+    def _seen(self, path: KeyPath, how: str) -> str:
+        seen = _answer(self.cluster_cfg, path, how)
+        marks = [doubt.mark for doubt in self.doubts if doubt.concerns(path, how)]
+        return fingerprint((seen, marks)) if marks else seen
 
     def read(self, template: str, path: KeyPath, how: str) -> Read:
         """The Read of this question as it is answered here."""
@@ -126,9 +142,15 @@ class Sight:
         """True when every read would see what it saw."""
         return all(self.see(read.path, read.how) == read.seen for read in reads)
 
-    def moved_to(self, cluster_cfg: Mapping[Any, Any], changed: Collection[Any]) -> "Sight":
+    def moved_to(
+        self,
+        cluster_cfg: Mapping[Any, Any],
+        changed: Collection[Any],
+        *,
+        doubts: "tuple[Doubt, ...]" = (),
+    ) -> "Sight":
         """Sight of a newer cluster_cfg whose top-level sections other than `changed` are equal: shares their answers."""
-        newer = Sight(cluster_cfg, secret=self._secret)
+        newer = Sight(cluster_cfg, secret=self._secret, doubts=doubts)
         newer._answers = {top: answers for top, answers in self._answers.items() if top not in changed}
         newer._answers.pop(TOP, None)
         return newer

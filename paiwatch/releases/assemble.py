@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import Read, Sight
 from paiwatch.problem import Problem
+from paiwatch.releases.checks import doubtful, ruled
 from paiwatch.releases.digest import release_digest
 from paiwatch.releases.environment import Text
 from paiwatch.releases.release import Release, ReleaseFile
@@ -57,11 +58,11 @@ def release_of(
     rendered: dict[str, Rendered] = {}
     for target in sorted(_sources(service, entries)):
         if target + SUFFIX in texts:
-            outcome = renderer.render(target + SUFFIX, sheet, sight.cluster_cfg)
-            if isinstance(outcome, Problem):
-                problems.append(outcome)
-            else:
+            outcome = _outcome(service, target, sheet, sight, renderer)
+            if isinstance(outcome, Rendered):
                 rendered[target] = outcome
+            else:
+                problems += outcome
     if problems:
         return Assembled(release=None, problems=tuple(sorted(problems)))
     return Assembled(release=_release(service, entries, rendered, sight))
@@ -74,6 +75,19 @@ def watching(assembled: Assembled, watched: Mapping[str, Entry]) -> Assembled:
         return assembled
     digest = release_digest(release.files, watched)
     return replace(assembled, release=replace(release, watched=watched, digest=digest))
+
+
+def _outcome(
+    service: Service, target: str, sheet: Sheet, sight: Sight, renderer: Renderer
+) -> Rendered | list[Problem]:
+    """One file, rendered, with nothing doubtful in it and placed where deploy-rules say; or why not."""
+    name = target + SUFFIX
+    outcome = renderer.render(name, sheet, sight.cluster_cfg)
+    if found := doubtful(outcome, name, sheet, sight, renderer):
+        return found
+    if isinstance(outcome, Rendered) and renderer.yaml is not None and service.deploy_rules is not None:
+        outcome = ruled(outcome, target, service, renderer.yaml)
+    return outcome if isinstance(outcome, Rendered) else [outcome]
 
 
 def _release(

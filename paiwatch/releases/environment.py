@@ -17,6 +17,7 @@ from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.utils import Namespace
 
+from paiwatch.model.reads import KeyPath
 from paiwatch.model.tracking import Tracked, TrackedView, whole
 from paiwatch.releases.undefined import COMPUTED, LenientUndefined, NamedUndefined
 
@@ -98,12 +99,13 @@ class DeployEnvironment(ImmutableSandboxedEnvironment):
     code_generator_class = _CountedCode
 
     def __init__(self, *, strict: bool, loader: DeployFolder) -> None:
+        self.blanks: set[KeyPath] = set()
         super().__init__(
             undefined=NamedUndefined if strict else LenientUndefined,
             loader=loader,
             cache_size=0,
             auto_reload=False,
-            finalize=_printable,
+            finalize=self._printed,
         )
         self._folder = loader
         self.filters = {name: _on_plain(name, body, _OWN_FILTERS) for name, body in self.filters.items()}
@@ -163,6 +165,12 @@ class DeployEnvironment(ImmutableSandboxedEnvironment):
             args = whole(args)
             kwargs = whole(kwargs)
         return super().call(context, obj, *args, **kwargs)
+
+    def _printed(self, value: Any) -> Any:
+        """What is about to be printed; of what prints nothing because it does not exist, the place is noted in `blanks`."""
+        if isinstance(value, LenientUndefined) and (place := value.place) is not None:
+            self.blanks.add(place)
+        return _printable(value)
 
     def _method(self, node: Tracked, name: str) -> Any:
         own = _METHODS.get(name)

@@ -12,8 +12,10 @@ from typing import Any
 
 import jinja2
 
+from paiwatch.model.reads import KeyPath
 from paiwatch.model.tracking import EVERYTHING, Touch, settled, tracked
 from paiwatch.problem import Problem
+from paiwatch.releases.affinity import Yaml
 from paiwatch.releases.environment import (
     SIZE_LIMIT,
     STEP_LIMIT,
@@ -37,6 +39,7 @@ class Rendered:
 
     content: bytes
     touched: frozenset[Touch]
+    blanks: frozenset[KeyPath] = frozenset()  # keys that do not exist and were printed as nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +53,14 @@ class Sheet:
 
 
 class Renderer:
-    """One environment and its compiled templates. For one thread; what it returns depends on its arguments only."""
+    """One environment and its compiled templates. For one thread; what it returns depends on its arguments only.
 
-    def __init__(self, *, strict: bool) -> None:
+    `strict` makes a missing key an error; with `yaml`, deploy-rules place what is rendered.
+    """
+
+    def __init__(self, *, strict: bool, yaml: Yaml | None = None) -> None:
+        self.strict = strict
+        self.yaml = yaml
         self._folder = DeployFolder(self._compiled)
         self._environment = DeployEnvironment(strict=strict, loader=self._folder)
         self._templates: OrderedDict[str, jinja2.Template] = OrderedDict()
@@ -62,6 +70,7 @@ class Renderer:
     def render(self, name: str, sheet: Sheet, cluster_cfg: Mapping[Any, Any]) -> Rendered | Problem:
         """Render the text `name` of this sheet. A fault is a Problem: an outcome, not an exception."""
         self._folder.texts = sheet.texts
+        self._environment.blanks.clear()
         touched: set[Touch] = set()
         try:
             content = self._bytes(name, sheet, tracked(cluster_cfg, touched))
@@ -69,7 +78,18 @@ class Renderer:
             return fault(error, deploy=sheet.deploy, name=name, texts=sheet.texts, service=sheet.service)
         except FAULTS as error:
             return self._render_plainly(name, sheet, cluster_cfg, error)
-        return Rendered(content=content, touched=settled(touched))
+        return Rendered(content=content, touched=settled(touched), blanks=frozenset(self._environment.blanks))
+
+    def retrace(
+        self, name: str, sheet: Sheet, cluster_cfg: Mapping[Any, Any], touched: set[Touch]
+    ) -> bool:
+        """Render once more and keep nothing but the touches, unsettled; False when it cannot be done with stand-ins."""
+        self._folder.texts = sheet.texts
+        try:
+            self._bytes(name, sheet, tracked(cluster_cfg, touched))
+        except FAULTS:
+            return False
+        return True
 
     def _render_plainly(
         self, name: str, sheet: Sheet, cluster_cfg: Mapping[Any, Any], tracked_error: Exception

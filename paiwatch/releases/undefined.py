@@ -6,6 +6,7 @@ from typing import Any
 import jinja2
 from jinja2.utils import missing
 
+from paiwatch.model.reads import KeyPath
 from paiwatch.model.tracking import Tracked
 
 #: Stands for a key that the template computes: it might be a value of the configuration.
@@ -16,6 +17,14 @@ class LenientUndefined(jinja2.Undefined):
     """Prints nothing, as paictl does; an attribute of it is still an error."""
 
     __slots__ = ()
+
+    @property
+    def place(self) -> KeyPath | None:
+        """Where in cluster_cfg something is missing, if it is there."""
+        owner, name = self._undefined_obj, self._undefined_name
+        if not isinstance(owner, Tracked) or not isinstance(name, str | int):
+            return None
+        return (*owner.path, name)
 
     @property
     def _undefined_message(self) -> str:

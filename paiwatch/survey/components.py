@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from paiwatch import yamltext
 from paiwatch.catalog import catalog as catalogs
 from paiwatch.catalog import components as folders
+from paiwatch.catalog import openpai as openpai_services
 from paiwatch.catalog.catalog import Catalog, Declared
 from paiwatch.catalog.components import DECLARATION, Deploy
 from paiwatch.catalog.files import link_oids
 from paiwatch.catalog.watch import Watched, Watcher
 from paiwatch.document import Document
+from paiwatch.model.openpai import tree as openpai_tree
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Contents, Entry, Mode, Tree
 
@@ -26,14 +28,25 @@ class Components:
     defaults: Mapping[str, tuple[str, Entry]]  # by component: path and entry of its config/<component>.yaml
     watched: Mapping[str, Watched]  # of the services that watch anything
     blind: tuple[Problem, ...] = ()  # patterns that match nothing
+    parsers: Mapping[str, Entry]  # by component: its parser; empty in the plain model
+    is_openpai: bool
 
 
-def survey_components(tree: Tree, read: Contents, before: Components | None) -> Components:
-    """The components of this tree; only services whose deploy folder changed are read and declared again."""
+def survey_components(
+    tree: Tree, read: Contents, before: Components | None, *, openpai: bool | None = False
+) -> Components:
+    """The components of this tree; only services whose deploy folder changed are read and declared again.
+
+    `openpai` None leaves it to the tree: with parsers it is OpenPAI's.
+    """
     if before is not None and is_same_tree(tree, before.tree):
         return before
+    parsers = {} if openpai is False else openpai_tree.parsers(tree)
+    is_openpai = bool(parsers) if openpai is None else openpai
+    if before is not None and before.is_openpai != is_openpai:
+        before = None
     deploys = _deploys(tree, before)
-    declared = _declare(tree, deploys, read, before)
+    declared = _declare(tree, deploys, read, before, is_openpai=is_openpai)
     if before is not None and declared == before.declared and deploys.keys() == before.deploys.keys():
         catalog = before.catalog
     else:
@@ -47,6 +60,8 @@ def survey_components(tree: Tree, read: Contents, before: Components | None) -> 
         defaults=_defaults(tree, deploys),
         watched=watched,
         blind=blind,
+        parsers=parsers,
+        is_openpai=is_openpai,
     )
 
 
@@ -67,22 +82,32 @@ def _deploys(tree: Tree, before: Components | None) -> dict[str, Deploy]:
 
 
 def _declare(
-    tree: Tree, deploys: Mapping[str, Deploy], read: Contents, before: Components | None
+    tree: Tree, deploys: Mapping[str, Deploy], read: Contents, before: Components | None, *, is_openpai: bool
 ) -> dict[str, Declared]:
+    """All services; of an OpenPAI tree those for its kind of cluster, read as leniently as paictl reads them."""
     found = folders.services(deploys)
     kept: dict[str, Declared] = {}
     if before is not None:
-        kept = {name: before.declared[name] for name in found if before.deploys.get(name) is deploys[name]}
+        kept = {
+            name: before.declared[name]
+            for name in found
+            if before.deploys.get(name) is deploys[name] and name in before.declared
+        }
     fresh = {name: deploy for name, deploy in found.items() if name not in kept}
     contents = read({oid for deploy in fresh.values() for oid in _wanted(deploy)})
     declared = {name: _declared(tree, name, deploy, contents) for name, deploy in fresh.items()}
-    return {name: kept.get(name) or declared[name] for name in sorted(found)}
+    if is_openpai:
+        declared = {
+            name: openpai_services.forgiven(one, fresh[name], contents) for name, one in declared.items()
+        }
+    every = {name: kept.get(name) or declared[name] for name in sorted(found)}
+    return {name: one for name, one in every.items() if not is_openpai or openpai_services.is_for_k8s(one)}
 
 
 def _wanted(deploy: Deploy) -> frozenset[str]:
     declaration = deploy[DECLARATION]
     own = frozenset() if declaration.mode is Mode.SUBMODULE else frozenset({declaration.oid})
-    return own | link_oids(deploy)
+    return own | link_oids(deploy) | openpai_services.refresh_oids(deploy)
 
 
 def _declared(tree: Tree, name: str, deploy: Deploy, contents: Mapping[str, bytes]) -> Declared:

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping
 
+from paiwatch import yamlplain
 from paiwatch.errors import StalledError
 from paiwatch.model.reads import Sight
 from paiwatch.problem import Problem
+from paiwatch.releases.affinity import Yaml
 from paiwatch.releases.assemble import watching
 from paiwatch.releases.release import Desired, Release
 from paiwatch.releases.render import Renderer
@@ -14,16 +16,29 @@ from paiwatch.survey.components import Components, survey_components
 from paiwatch.survey.configuration import Configuration, changed_sections, survey_configuration
 from paiwatch.survey.outcomes import Outcomes, assembled_in_full, survey_outcomes
 
+_YAML = Yaml(load_all=yamlplain.load_all, dump=yamlplain.dump, bad=yamlplain.BadYamlError)
+
 
 class Survey:
     """Looks at snapshots, one at a time, on one thread. What it remembers changes how long a look takes, never its result.
 
-    `strict` makes a missing key an error in templates; `secret_keys` is the pattern of keys whose values are secret.
+    `strict` makes a missing key an error in templates (None: not in OpenPAI's trees); `secret_keys` is the pattern of keys
+    whose values are secret; `openpai` says whose model it is (None: the tree shows it); parsers get `parser_timeout` seconds.
     """
 
-    def __init__(self, *, strict: bool, secret_keys: str) -> None:
+    def __init__(
+        self,
+        *,
+        strict: bool | None,
+        secret_keys: str,
+        openpai: bool | None = None,
+        parser_timeout: float = 30.0,
+    ) -> None:
         self._secret = re.compile(secret_keys)
-        self._renderer = Renderer(strict=strict)
+        self._strict = strict
+        self._openpai = openpai
+        self._parser_timeout = parser_timeout
+        self._renderer = Renderer(strict=bool(strict))
         self._components: Components | None = None
         self._configuration: Configuration | None = None
         self._rendered_from: Configuration | None = None
@@ -33,13 +48,15 @@ class Survey:
     def look(self, snapshot: Snapshot, read_config: Contents, read_src: Contents) -> Desired:
         """What this snapshot asks for. Raises TransientError when contents cannot be read; then nothing was remembered wrongly."""
         self._read_src = read_src
-        self._components = survey_components(snapshot.src, read_src, self._components)
+        self._components = survey_components(snapshot.src, read_src, self._components, openpai=self._openpai)
+        self._suit(self._components)
         self._configuration = survey_configuration(
             snapshot.config,
             self._components,
             read_config=read_config,
             read_src=read_src,
             secret=self._secret,
+            parser_timeout=self._parser_timeout,
             before=self._configuration,
         )
         if self._configuration.is_broken or self._configuration.sight is None:
@@ -64,6 +81,14 @@ class Survey:
         if assembled.release is None:
             raise StalledError("; ".join(str(problem) for problem in assembled.problems))
         return assembled.release
+
+    def _suit(self, components: Components) -> None:
+        """The renderer for this model; with another one nothing that was rendered before counts."""
+        strict = not components.is_openpai if self._strict is None else self._strict
+        yaml = _YAML if components.is_openpai else None
+        if (strict, yaml) != (self._renderer.strict, self._renderer.yaml):
+            self._renderer = Renderer(strict=strict, yaml=yaml)
+            self._outcomes = Outcomes()
 
     def _render(self, components: Components, configuration: Configuration, sight: Sight) -> None:
         self._outcomes = survey_outcomes(

@@ -1,0 +1,71 @@
+"""Doubts: places of cluster_cfg that hold something else than was probably meant, or nothing that can be trusted. PURE.
+
+A doubt is no fault by itself: only what would render otherwise is wrong. Whoever renders asks which doubts a template
+touched, and what it would render if they were corrected.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from paiwatch.model.reads import How, KeyPath
+from paiwatch.model.tracking import Touch
+from paiwatch.problem import Problem
+
+#: Questions that look at more than the place itself.
+_WIDE = frozenset({How.SUBTREE, How.KEYS, How.LENGTH})
+
+
+class Instead(Enum):
+    """What to put in place of a doubtful value where nobody can know it."""
+
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """`instead` is the value that was probably meant; `problem` is what to tell of a service for which it matters.
+
+    `compared_with` limits it to templates that compare the key with one of these texts, `only_blank` to those that print
+    nothing there. `is_told_anyway` makes a warning of it even where it does not matter.
+    """
+
+    path: KeyPath
+    problem: Problem
+    instead: Any = Instead.UNKNOWN
+    compared_with: tuple[str, ...] = field(default=())
+    only_blank: bool = False
+    is_told_anyway: bool = True
+
+    @property
+    def mark(self) -> str:
+        """Differs where anything that could be told of it differs."""
+        return repr((self.path, self.instead, self.problem, self.compared_with, self.only_blank))
+
+    def concerns(self, path: KeyPath, how: str) -> bool:
+        """Whether the answer to this question may depend on the doubtful place: it lies there, below, or looks over it."""
+        if len(path) < len(self.path):
+            return how in _WIDE and self.path[: len(path)] == path
+        return path[: len(self.path)] == self.path
+
+
+def touched_by(doubt: Doubt, touched: Iterable[Touch]) -> bool:
+    """Whether one of these questions may be answered otherwise without the doubt."""
+    return any(doubt.concerns(path, how) for path, how in touched)
+
+
+def corrected(cluster_cfg: Mapping[Any, Any], doubt: Doubt) -> dict[Any, Any]:
+    """The same cluster_cfg with what was probably meant; containers on the way are copied, never changed."""
+    return dict(_with(cluster_cfg, doubt.path, doubt.instead))
+
+
+def _with(value: Any, path: KeyPath, instead: Any) -> Any:
+    if not path:
+        return instead
+    key, rest = path[0], path[1:]
+    if isinstance(value, Mapping):
+        return {**value, key: _with(value.get(key, {}), rest, instead)}
+    if isinstance(value, list) and isinstance(key, int) and key < len(value):
+        return [*value[:key], _with(value[key], rest, instead), *value[key + 1 :]]
+    return value

@@ -1,0 +1,88 @@
+"""One rendered file looked at again: does anything doubtful change it, and where do deploy-rules place it? PURE."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from paiwatch.catalog.service import Service
+from paiwatch.model.doubts import Doubt, Instead, corrected, touched_by
+from paiwatch.model.reads import Sight
+from paiwatch.problem import Problem
+from paiwatch.releases import affinity
+from paiwatch.releases.affinity import MisshapenError, Yaml
+from paiwatch.releases.render import Rendered, Renderer, Sheet
+from paiwatch.releases.undefined import dotted
+
+
+def doubtful(
+    outcome: Rendered | Problem, name: str, sheet: Sheet, sight: Sight, renderer: Renderer
+) -> list[Problem]:
+    """What of the doubts about cluster_cfg would make this file another: then it must not be run as it is."""
+    if not sight.doubts:
+        return []
+    if isinstance(outcome, Problem):
+        return [_told(doubt, name, sheet) for doubt in sight.doubts if _is_named(doubt, outcome)][:1]
+    return [
+        _told(doubt, name, sheet)
+        for doubt in sight.doubts
+        if touched_by(doubt, outcome.touched)
+        and _matters(doubt, outcome, name=name, sheet=sheet, cluster_cfg=sight.cluster_cfg, renderer=renderer)
+    ]
+
+
+def ruled(outcome: Rendered, target: str, service: Service, yaml: Yaml) -> Rendered | Problem:
+    """The file with its workloads bound to the nodes that the service's deploy-rules name."""
+    if not affinity.is_placed(target) or service.deploy_rules is None:
+        return outcome
+    place = f"{service.deploy}/{target}.template"
+    try:
+        text = affinity.placed(outcome.content.decode(), service.deploy_rules, yaml)
+    except yaml.bad as error:
+        line = getattr(error, "line", 0)
+        said = f"does not render to valid YAML (line {line} of the result), which deploy-rules need"
+        remedy = "quote the values in it: a special character of the configuration may stand there unquoted"
+        return Problem(file=place, message=said, remedy=remedy, service=service.name)
+    except MisshapenError as error:
+        said = f"renders to a workload that {error}, where deploy-rules belong"
+        return Problem(file=place, message=said, remedy="correct the template", service=service.name)
+    return replace(outcome, content=text.encode())
+
+
+def _is_named(doubt: Doubt, problem: Problem) -> bool:
+    """Whether a template failed over the very place that is doubtful."""
+    return doubt.instead is Instead.UNKNOWN and problem.message.startswith(
+        f"{dotted(doubt.path)} is not defined"
+    )
+
+
+def _matters(
+    doubt: Doubt,
+    outcome: Rendered,
+    *,
+    name: str,
+    sheet: Sheet,
+    cluster_cfg: Mapping[Any, Any],
+    renderer: Renderer,
+) -> bool:
+    if doubt.only_blank:
+        return doubt.path in outcome.blanks
+    if doubt.instead is Instead.UNKNOWN:
+        return True
+    if doubt.compared_with and not _compares(sheet.texts[name].content, doubt):
+        return False
+    again = renderer.render(name, sheet, corrected(cluster_cfg, doubt))
+    return not isinstance(again, Rendered) or again.content != outcome.content
+
+
+def _compares(text: str, doubt: Doubt) -> bool:
+    """Whether the template compares this key with such a text."""
+    words = "|".join(map(re.escape, doubt.compared_with))
+    key = re.escape(str(doubt.path[-1]))
+    return re.search(rf"{key}['\"]?\]?\s*[!=]=\s*['\"]({words})['\"]", text) is not None
+
+
+def _told(doubt: Doubt, name: str, sheet: Sheet) -> Problem:
+    """The doubt, told of this service."""
+    told = f"{doubt.problem.message} (it matters in {sheet.deploy}/{name})"
+    return replace(doubt.problem, message=told, service=sheet.service)
