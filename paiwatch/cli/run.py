@@ -26,9 +26,4 @@ def run(call: Call) -> None:
     logs.configure(
         settings.log.format, settings.log.level, scrubber.scrub, stream=sys.stderr, environ=os.environ
     )
-    if sys.version_info < (
-        3,
-        12,
-    ):  # the default watcher of 3.11 starts a thread for each script; later ones do as this does
-        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     asyncio.run(daemon.run(settings, scrubber, Chronicle().hear))
