@@ -119,7 +119,9 @@ class Runner:
         """Archive a release, so that it can be stopped with its own scripts one day."""
         if not await self._writer.do(lambda: self._archive.has(release.digest)):
             blobs = await asyncio.to_thread(self._read, static_ids(release))
-            await self._writer.do(lambda: self._archive.keep(release, blobs))
+            texts = [content.decode(errors="surrogateescape") for content in release.rendered.values()]
+            secrets = await asyncio.to_thread(self._scrubber.values_in, texts)
+            await self._writer.do(lambda: self._archive.keep(release, blobs, secrets=secrets))
 
     async def begin(self, intent: Begin) -> Begun:
         """Archive what will run and write the intent down; both are durable on return.
@@ -217,6 +219,8 @@ class Runner:
     async def _set_stage(self, begun: Begun, step: Step, scene: Scene) -> Stage:
         around = await self._surroundings(scene)
         files = await self._writer.do(lambda: self._archive.load(step.digest))
+        if scene.release(step) is None:  # what the configuration once said may be secret still
+            await self.hide(await self._writer.do(lambda: self._archive.secrets(step.digest)))
         reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in step.reasons]
         return await asyncio.to_thread(
             stage.build,

@@ -7,7 +7,7 @@ import base64
 import json
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,12 @@ class Scrubber:
     def scrub(self, text: str) -> str:
         """The text without secrets."""
         return self._net.text.sub(_mask_text, text)
+
+    def values_in(self, texts: Collection[str]) -> frozenset[str]:
+        """The registered values that these texts hold in any form."""
+        return frozenset(
+            value for value in self._values if any(form in text for form in forms_of(value) for text in texts)
+        )
 
     def stream(self) -> "ScrubbedStream":
         """For output that comes in pieces."""

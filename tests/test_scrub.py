@@ -147,3 +147,11 @@ def test_registering_while_others_scrub_is_safe() -> None:
     reader.join(timeout=10)
 
     assert set(seen) == {"hunter22"}
+
+
+def test_the_secrets_that_texts_hold_in_any_form_are_named() -> None:
+    scrubber = Scrubber(["hunter22", "s3cret-value", "elsewhere"])
+
+    held = scrubber.values_in(["a hunter22", base64.b64encode(b"user:s3cret-value").decode()])
+
+    assert held == {"hunter22", "s3cret-value"}

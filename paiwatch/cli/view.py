@@ -107,6 +107,7 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
         snapshot = asyncio.run(sources.look(config_rev=at.config, src_rev=at.src))
     survey = survey_of(settings)
     desired = survey_at(survey, sources, snapshot)
+    scrubber = Scrubber(desired.secrets)
     with History.open(settings.state) as past:
         memory, holds = past.applied(), past.holds()
     return View(
@@ -116,20 +117,24 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
         plan=build(desired, memory, policy_of(settings)),
         survey=survey,
         sources=sources,
-        old=_archived(settings.state, memory),
-        scrubber=Scrubber(desired.secrets),
+        old=_archived(settings.state, memory, scrubber),
+        scrubber=scrubber,
         left_out=sources.problems,
     )
 
 
-def _archived(state: Path, memory: Memory) -> Callable[[str], Files]:
-    """The archived files of the applied release; none when nothing was applied or it is no longer kept."""
+def _archived(state: Path, memory: Memory, scrubber: Scrubber) -> Callable[[str], Files]:
+    """The archived files of the applied release; none when nothing was applied or it is no longer kept.
+
+    Whoever gets them has their secrets masked too, of which the present configuration may know nothing.
+    """
     archive = Archive(layout.archive_folder(state))
 
     def files(service: str) -> Files:
         applied = memory.get(service)
         if applied is None or not applied.digest or not archive.has(applied.digest):
             return {}
+        scrubber.register(archive.secrets(applied.digest))
         return archive.load(applied.digest)
 
     return files

@@ -100,7 +100,8 @@ class _Answers:
 class Sight:
     """One cluster_cfg, looked at many times: remembers each answer, so that services sharing a key share the work.
 
-    `secret` matches names of keys whose values are masked in `Read.shown`. `doubts` are part of what is seen: an answer
+    `secret` matches names of keys whose values are masked in `Read.shown`; `hidden` are those values, so that others that
+    hold one are masked too. `doubts` are part of what is seen: an answer
     that depends on a doubtful place changes with the doubt.
     """
 
@@ -109,11 +110,13 @@ class Sight:
         cluster_cfg: Mapping[Any, Any],
         *,
         secret: re.Pattern[str] | None = None,
+        hidden: frozenset[str] = frozenset(),
         doubts: "tuple[Doubt, ...]" = (),
     ) -> None:
         self.cluster_cfg = cluster_cfg
         self.doubts = doubts
         self._secret = secret
+        self._hidden = hidden
         self._answers: dict[Any, _Answers] = {}
 
     def see(self, path: KeyPath, how: str) -> str:
@@ -147,11 +150,14 @@ class Sight:
         cluster_cfg: Mapping[Any, Any],
         changed: Collection[Any],
         *,
+        hidden: frozenset[str] = frozenset(),
         doubts: "tuple[Doubt, ...]" = (),
     ) -> "Sight":
         """Sight of a newer cluster_cfg whose top-level sections other than `changed` are equal: shares their answers."""
-        newer = Sight(cluster_cfg, secret=self._secret, doubts=doubts)
+        newer = Sight(cluster_cfg, secret=self._secret, hidden=hidden, doubts=doubts)
         newer._answers = {top: answers for top, answers in self._answers.items() if top not in changed}
+        if hidden != self._hidden:  # what is shown may not be shown any more; what was seen is the same
+            newer._answers = {top: _Answers(seen=answers.seen) for top, answers in newer._answers.items()}
         newer._answers.pop(TOP, None)
         return newer
 
@@ -169,7 +175,9 @@ class Sight:
         if is_secret(path, self._secret):
             return MASK
         text = without_credentials(str(value))
-        return text if len(text) <= _SHOWN_LIMIT else ""
+        if len(text) > _SHOWN_LIMIT:
+            return ""
+        return MASK if any(value in text for value in self._hidden) else text
 
 
 def still_seen(reads: Iterable[Read], cluster_cfg: Mapping[Any, Any]) -> bool:

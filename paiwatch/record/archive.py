@@ -20,6 +20,7 @@ from paiwatch.snapshot import Mode, blob_id
 Files = Mapping[str, tuple[Mode, bytes]]
 
 _LISTING = "release.json"
+_SECRETS = "secrets.json"
 _FILES = "files"
 _MODES = {Mode.FILE: 0o600, Mode.EXECUTABLE: 0o700}
 
@@ -34,8 +35,11 @@ class Archive:
         """Whether this release is kept."""
         return (self._folder(digest) / _LISTING).is_file()
 
-    def keep(self, release: Release, blobs: Mapping[str, bytes]) -> None:
-        """Keep it, unless it is kept; durable on return. `blobs` has the bytes of its `static_ids`."""
+    def keep(self, release: Release, blobs: Mapping[str, bytes], *, secrets: Collection[str] = ()) -> None:
+        """Keep it, unless it is kept; durable on return. `blobs` has the bytes of its `static_ids`.
+
+        `secrets` are the secret values in its files: they must stay hidden when the configuration has others.
+        """
         folder = self._folder(release.digest)
         if self.has(release.digest):
             return
@@ -43,7 +47,7 @@ class Archive:
             private.make_folder(self._root)
             unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self._root))
             try:
-                self._write(unfinished, release, blobs)
+                self._write(unfinished, release, blobs, secrets)
                 self._publish(unfinished, folder)
             finally:
                 private.remove_tree(unfinished)
@@ -67,6 +71,17 @@ class Archive:
             raise StoreError(f"{folder}: {damaged[0]} is damaged; restore the folder from a back-up")
         return found
 
+    def secrets(self, digest: str) -> frozenset[str]:
+        """The secret values in its files; none when it is not kept. Raises StoreError when they cannot be read."""
+        try:
+            return frozenset(json.loads((self._folder(digest) / _SECRETS).read_bytes()))
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, ValueError, TypeError) as error:
+            raise StoreError(
+                f"{self._folder(digest)}: {_SECRETS} cannot be read: {error}; restore it from a back-up"
+            ) from error
+
     def prune(self, keep: Collection[str]) -> int:
         """Remove what is not in `keep`, and what a crash left unfinished; gives the number of releases removed."""
         if not self._root.is_dir():
@@ -82,7 +97,9 @@ class Archive:
             raise StoreError(f"{self._root}: {digest!r} is no release digest")
         return self._root / digest
 
-    def _write(self, folder: Path, release: Release, blobs: Mapping[str, bytes]) -> None:
+    def _write(
+        self, folder: Path, release: Release, blobs: Mapping[str, bytes], secrets: Collection[str]
+    ) -> None:
         top = folder / _FILES
         private.make_folder(top)
         folders = {folder, top}
@@ -94,6 +111,8 @@ class Archive:
             private.make_folder(target.parent)
             folders.update(parent for parent in target.parents if parent.is_relative_to(top))
             private.write_file(target, content, mode=_MODES.get(file.mode, 0o600), durable=True)
+        if secrets:
+            private.write_file(folder / _SECRETS, json.dumps(sorted(secrets)).encode(), durable=True)
         listing = {path: [file.mode, file.oid] for path, file in sorted(release.files.items())}
         private.write_file(folder / _LISTING, json.dumps(listing).encode(), durable=True)
         for each in folders:

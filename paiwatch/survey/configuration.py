@@ -120,9 +120,10 @@ def _seen(now: Configuration, model: Model, secret: re.Pattern[str]) -> Configur
     for key in changed:
         secrets[key] = secret_values({key: cluster_cfg.get(key)}, secret)
     sight = now.sight or Sight({}, secret=secret)
+    hidden = frozenset[str]().union(*secrets.values())
     return replace(
         now,
-        sight=sight.moved_to(cluster_cfg, {*changed, *gone}, doubts=model.doubts),
+        sight=sight.moved_to(cluster_cfg, {*changed, *gone}, hidden=hidden, doubts=model.doubts),
         prints=prints,
         secrets={key: found for key, found in secrets.items() if found},
     )

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,17 @@ def test_a_moved_sight_answers_like_a_fresh_one() -> None:
     assert [moved.read("t", *asked) for asked in questions] == [
         Sight(newer).read("t", *asked) for asked in questions
     ]
+
+
+def test_values_that_hold_a_secret_are_masked_whatever_their_key_is_called() -> None:
+    cfg = {"db": {"header": "Bearer hunter22", "port": 1}}
+    path, told = ("db", "header"), Sight(cfg)
+    assert told.read("t", path, How.VALUE).shown == "Bearer hunter22"
+
+    newer = told.moved_to(cfg, (), hidden=frozenset({"hunter22"}))
+
+    assert newer.read("t", path, How.VALUE) == replace(told.read("t", path, How.VALUE), shown=MASK)
+    assert newer.read("t", ("db", "port"), How.VALUE).shown == "1"
 
 
 def test_secret_values_are_those_below_a_matching_key() -> None:

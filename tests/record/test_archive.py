@@ -130,3 +130,22 @@ def test_a_killed_writer_leaves_whole_releases_only(tmp_path: Path) -> None:
     assert all(archive.has(digest) for digest in promised)
     archive.prune(set(promised))
     assert {folder.name for folder in tmp_path.iterdir()} == set(promised)
+
+
+def test_the_secrets_of_a_release_are_kept_with_it(tmp_path: Path) -> None:
+    archive, release = Archive(tmp_path), the_release()
+    assert archive.secrets(release.digest) == frozenset()
+
+    archive.keep(release, BLOBS, secrets={"echo secret", "ü"})
+
+    assert archive.secrets(release.digest) == {"echo secret", "ü"}
+    assert "secrets.json" not in archive.load(release.digest)
+
+
+def test_unreadable_secrets_are_no_reason_to_show_them(tmp_path: Path) -> None:
+    archive, release = Archive(tmp_path), the_release()
+    archive.keep(release, BLOBS, secrets={"echo secret"})
+    (tmp_path / release.digest / "secrets.json").write_text("[")
+
+    with pytest.raises(StoreError, match=release.digest):
+        archive.secrets(release.digest)
