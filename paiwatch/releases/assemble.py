@@ -44,6 +44,14 @@ def included_oids(
     return frozenset()
 
 
+def sheet_of(
+    service: Service, entries: Mapping[str, Entry], contents: Mapping[str, bytes]
+) -> tuple[Sheet, list[Problem]]:
+    """What the templates of this service are given, and the problems of those that are no text; `contents` as in `release_of`."""
+    texts, problems = _texts(service, entries, contents)
+    return Sheet(service=service.name, deploy=service.deploy, texts=texts, facts=_facts(service)), problems
+
+
 def release_of(
     service: Service,
     entries: Mapping[str, Entry],
@@ -53,11 +61,10 @@ def release_of(
     renderer: Renderer,
 ) -> Assembled:
     """The release of this service. `contents` has at least `template_oids` and `included_oids` by content id."""
-    texts, problems = _texts(service, entries, contents)
-    sheet = Sheet(service=service.name, deploy=service.deploy, texts=texts, facts=_facts(service))
+    sheet, problems = sheet_of(service, entries, contents)
     rendered: dict[str, Rendered] = {}
     for target in sorted(_sources(service, entries)):
-        if target + SUFFIX in texts:
+        if target + SUFFIX in sheet.texts:
             outcome = _outcome(service, target, sheet, sight, renderer)
             if isinstance(outcome, Rendered):
                 rendered[target] = outcome

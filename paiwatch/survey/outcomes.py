@@ -70,9 +70,15 @@ def assembled_in_full(
     service: Service, deploy: Deploy, sight: Sight, *, read: Contents, renderer: Renderer
 ) -> Assembled:
     """The release of one service with its rendered bytes."""
+    contents = contents_of(service, deploy, read)
+    return release_of(service, deploy, contents=contents, sight=sight, renderer=renderer)
+
+
+def contents_of(service: Service, deploy: Deploy, read: Contents) -> Mapping[str, bytes]:
+    """All texts that the templates of one service may ask for, by content id."""
     contents = dict(read(template_oids(service, deploy)))
     contents |= read(included_oids(service, deploy, contents) - contents.keys())
-    return release_of(service, deploy, contents=contents, sight=sight, renderer=renderer)
+    return contents
 
 
 def _suspects(changed: Iterable[Any], readers: Mapping[Any, frozenset[str]]) -> frozenset[str]:

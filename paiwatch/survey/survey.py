@@ -9,12 +9,13 @@ from paiwatch.model.reads import Sight
 from paiwatch.problem import Problem
 from paiwatch.releases.affinity import Yaml
 from paiwatch.releases.assemble import watching
+from paiwatch.releases.places import Places, find_places
 from paiwatch.releases.release import Desired, Release
 from paiwatch.releases.render import Renderer
 from paiwatch.snapshot import Contents, Snapshot
 from paiwatch.survey.components import Components, survey_components
 from paiwatch.survey.configuration import Configuration, changed_sections, survey_configuration
-from paiwatch.survey.outcomes import Outcomes, assembled_in_full, survey_outcomes
+from paiwatch.survey.outcomes import Outcomes, assembled_in_full, contents_of, survey_outcomes
 
 _YAML = Yaml(load_all=yamlplain.load_all, dump=yamlplain.dump, bad=yamlplain.BadYamlError)
 
@@ -81,6 +82,20 @@ class Survey:
         if assembled.release is None:
             raise StalledError("; ".join(str(problem) for problem in assembled.problems))
         return assembled.release
+
+    @property
+    def sight(self) -> Sight | None:
+        """The cluster_cfg of the last look with a usable configuration."""
+        return self._rendered_from.sight if self._rendered_from else None
+
+    def places(self, service: str) -> Places:
+        """Where the templates of this service read what they read of `sight`; empty when it has no release."""
+        outcome, sight = self._outcomes.by_service.get(service), self.sight
+        if outcome is None or outcome.declared.service is None or sight is None:
+            return {}
+        declared = outcome.declared.service
+        contents = contents_of(declared, outcome.deploy, self._read_src)
+        return find_places(declared, outcome.deploy, contents=contents, sight=sight, renderer=self._renderer)
 
     def _suit(self, components: Components) -> None:
         """The renderer for this model; with another one nothing that was rendered before counts."""
