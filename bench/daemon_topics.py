@@ -173,7 +173,9 @@ def _push_rows(
     ]
     if way is Way.PATH:
         pushed = (median(push.from_pushed for push in ours), median(push.from_pushed for push in raw))
-        rows.append(Row(what="  p50 from the end of `git push`", ours=pushed[0], floor=pushed[1]))
+        rows.append(
+            Row(what="  p50 from the end of `git push`", ours=pushed[0], floor=pushed[1], is_comparable=False)
+        )
     return rows
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 #: The checkout; children that run modules of `bench` start here.
 CHECKOUT = Path(__file__).resolve().parent.parent
-LIMIT = 180.0  # seconds any single wait may take
+LIMIT = 240.0  # seconds any single wait may take
 
 
 class NotMeasuredError(Exception):
@@ -25,9 +25,9 @@ class Scale:
     small: int = 100
     large: int = 10_000
     small_pushes: int = 24
-    large_pushes: int = 10
-    polls: int = 60
-    starts: int = 15
+    large_pushes: int = 8
+    polls: int = 40
+    starts: int = 12
     scripts: int = 240
     rounds: int = 5
     lines: int = 1_000_000

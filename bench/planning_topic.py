@@ -96,7 +96,7 @@ class _Plain:
 
 def measure(ground: Ground, scale: Scale) -> Table:
     """The first look and plan, then looks and plans after commits of one key of one service; the same from one large file."""
-    place = estate.lay_out(ground, scale.large, Layout.SPLIT, name="planning", alike=2)
+    place = estate.lay_out(ground, scale.large, Layout.SPLIT, name="planning", alike=4)
     plain = _plain(place)
     floors = [plain.compile() + plain.render()]
     cold, warm = asyncio.run(_watched(place, plain, floors, rounds=scale.large_pushes))

@@ -24,12 +24,15 @@ class Row:
     floor: float | None = None
     unit: str = "ms"
     budget: Budget | None = None
+    is_comparable: bool = True
     verdict: str = ""
 
     @property
     def ratio(self) -> float | None:
-        """Ours in floors; None without a floor to speak of."""
-        return None if self.ours is None or not self.floor or self.floor < 0 else self.ours / self.floor
+        """Ours in floors; None without both, and where the floor may be next to nothing."""
+        if self.ours is None or not self.floor or not self.is_comparable:
+            return None
+        return self.ours / self.floor
 
     @property
     def is_met(self) -> bool | None:
