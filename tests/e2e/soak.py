@@ -1,0 +1,177 @@
+"""A soak: random pushes, edits of the live tree, breakage, repair and SIGKILL against the real daemon, then every promise is checked.
+
+`python -m tests.e2e.soak --seconds 60 --seed 1 --kills` prints counters and violations as JSON; exit code 1 when there are any.
+Not collected by pytest: it takes as long as it is told to.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from paiwatch import client
+from tests.e2e.audit import end_state, rows, violations
+from tests.e2e.platform import Platform
+from tests.e2e.upheaval import NAMES, World
+
+
+def usage(pid: int) -> dict[str, int]:
+    """What a process holds now."""
+    proc = Path("/proc") / str(pid)
+    status = dict(
+        line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line
+    )
+    children = [child for task in (proc / "task").iterdir() for child in _read(task / "children").split()]
+    zombies = sum(1 for child in children if _state(child) == "Z")
+    return {
+        "rss_kib": int(status["VmRSS"].split()[0]),
+        "threads": int(status["Threads"]),
+        "fds": sum(1 for _ in (proc / "fd").iterdir()),
+        "children": len(children),
+        "zombies": zombies,
+    }
+
+
+def _state(pid: str) -> str:
+    return (_read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split() or [""])[0]
+
+
+def _read(file: Path) -> str:
+    """A file of /proc; "" when what it tells of has ended."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
+
+
+@dataclass(slots=True)
+class Soak:
+    """One soak: `kills` says whether the daemon is killed at random instants."""
+
+    world: World
+    kills: bool
+    samples: list[dict[str, int]] = field(default_factory=list)
+
+    def run(self, seconds: float, pushes: int) -> Iterator[str]:
+        """Do it; gives the violations."""
+        world, lab = self.world, self.world.lab
+        lab.start()
+        deadline = time.monotonic() + seconds
+        count = 0
+        while count < pushes if pushes else time.monotonic() < deadline:
+            count += 1
+            for _ in range(world.chance.choice((1, 1, 2, 4))):
+                world.edit()
+            world.push(f"push {count}")
+            time.sleep(world.chance.choice((0.0, 0.05, 0.2, 0.6)))
+            if self.kills and world.chance.random() < 0.5:
+                yield from self.strike()
+            yield from self.look()
+        yield from self.settle(world.make_whole())
+        for name in sorted(world.needs):  # a last change of each alone, from rest
+            world.values[name] += 1
+        world.config("last")
+        yield from self.settle(world.push("last"))
+
+    def strike(self) -> Iterator[str]:
+        """Kill the daemon, look at the record, start it again; sometimes at once, while it starts."""
+        lab, chance = self.world.lab, self.world.chance
+        for _ in range(chance.choice((1, 1, 1, 2, 3))):
+            lab.kill()
+            self.world.counts["kills"] += 1
+            if chance.random() < 0.3:
+                try:
+                    lab.json("history", "-n", "5")
+                except AssertionError as fault:
+                    yield f"history without a daemon: {fault}"
+            lab.start()
+            time.sleep(chance.random() * 2.5)
+
+    def look(self) -> Iterator[str]:
+        """The daemon lives and is measured."""
+        process = self.world.lab.process
+        assert process is not None
+        if process.poll() is not None:
+            yield f"the daemon ended by itself: {process.returncode}\n{self.world.lab.log()[-3000:]}"
+            self.world.lab.start()
+            return
+        self.samples.append(usage(process.pid))
+
+    def settle(self, commit: str) -> Iterator[str]:
+        """Until all is as asked: settled on this commit with nothing backing off."""
+        lab = self.world.lab
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            progress = client.ask(lab.root / "state", {"verb": "progress"}) or {}
+            is_there = (progress.get("snapshot") or {}).get("config") == commit
+            if is_there and progress.get("settled") and not list(end_state(self.world)):
+                return
+            time.sleep(0.1)
+        yield f"not settled on {commit}: {json.dumps(lab.json('status'), indent=1)[-3000:]}"
+
+
+def build(root: Path, seed: int) -> World:
+    """Six services, each on up to two of those before it."""
+    retries = "retries: {attempts: 3, first: 100ms, max: 500ms}"
+    lab = Platform(root, operators=f"{{parallel: 4, timeout: 30s, grace: 1s, removed: stop, {retries}}}")
+    world = World(lab, random.Random(seed))
+    (root / "locks").mkdir(parents=True)
+    lab.build({})
+    for name in NAMES[:6]:
+        earlier = sorted(world.needs)
+        world.needs[name] = set(world.chance.sample(earlier, min(len(earlier), 2)))
+        world.values[name] = 0
+        world.write(name)
+    world.config()
+    world.push("first")
+    return world
+
+
+def report(soak: Soak, found: list[str], seconds: float) -> dict[str, Any]:
+    """Counters, what the daemon held, violations."""
+    root = soak.world.lab.root
+    return {
+        "root": str(root),
+        "seconds": round(seconds, 1),
+        "counts": dict(soak.world.counts),
+        "runs": dict(Counter(row["outcome"] for row in rows(root / "state", "select outcome from runs"))),
+        "steps": dict(Counter(row["outcome"] for row in rows(root / "state", "select outcome from steps"))),
+        "last": soak.samples[-1],
+        "peak": {key: max(sample[key] for sample in soak.samples) for key in soak.samples[0]},
+        "violations": found,
+    }
+
+
+def main() -> int:
+    """Parse, soak, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--pushes", type=int, default=0, help="so many pushes, however long that takes")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", action="store_true", help="kill the daemon at random instants")
+    parser.add_argument("--root", type=Path, help="where everything is laid out; must not exist")
+    given = parser.parse_args()
+    root = given.root or Path(tempfile.mkdtemp(prefix="paiwatch-soak-"))
+    soak = Soak(build(root, given.seed), given.kills)
+    lab = soak.world.lab
+    began = time.monotonic()
+    try:
+        found = [*soak.run(given.seconds, given.pushes), *violations(soak.world)]
+        if code := lab.stop():
+            found.append(f"exit code of the daemon: {code}")
+    finally:
+        if lab.process is not None and lab.process.poll() is None:
+            lab.kill()
+    print(json.dumps(report(soak, found, time.monotonic() - began), indent=1))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
