@@ -4,10 +4,11 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import click
 
-from paiwatch.cli import compare, deploys, exits, table, view
+from paiwatch.cli import compare, deploys, exits, explained, table, view
 from paiwatch.cli.call import Call, configured
 from paiwatch.cli.exits import Code, line
 from paiwatch.cli.view import Revisions, View
@@ -39,7 +40,8 @@ def plan(call: Call, /, *, diff: bool, exit_code: bool, form: str | None, **revi
 
     With any of --from-config, --from-src, --to-config, --to-src: what leads from one snapshot to another, whatever was applied.
     """
-    with _look(call.settings(), revisions) as seen:
+    with _look(call.settings(), revisions) as look:
+        seen = replace(look, plan=explained.explained(look))
         if (form or str(call.output)) == "json":
             _print_document(seen, diff=diff)
         else:

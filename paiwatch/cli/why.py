@@ -4,11 +4,12 @@ import difflib
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from paiwatch.cli import holder, table, view
+from paiwatch.cli import explained, holder, table, view
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.view import View
 from paiwatch.errors import ConfigError
@@ -24,7 +25,8 @@ from paiwatch.report import plans, runs, times
 def why(call: Call, *, service: str) -> None:
     """Why SERVICE would run now: every reason, and the chain that brought it in. Or why not. Then why it ran last."""
     settings = call.settings()
-    with view.look(settings) as seen, History.open(settings.state) as past:
+    with view.look(settings) as look, History.open(settings.state) as past:
+        seen = replace(look, plan=explained.explained(look, {service}))
         is_alive = holder.find(settings.state) is not None
         last = next((runs.as_seen(row, is_alive=is_alive) for row in past.runs(service, limit=1)), None)
         if last is None and service not in _known(seen):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from paiwatch.model.reads import KeyPath
 from paiwatch.releases.release import Read
 
 _NOT_SET = "(not set)"
@@ -21,13 +22,18 @@ _Seen = dict[str, Read]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyChange:
-    """One key that reads differently now: shown values (masked, "" when not short), and the template that read it."""
+    """One key that reads differently now: shown values (masked, "" when not short), and the template that read it.
+
+    `path` and `how` name the reading that differs, for those who look for its place.
+    """
 
     key: str
     template: str
     before: str
     after: str
     words: str = field(default="changed")
+    path: KeyPath = ()
+    how: str = ""
 
     @property
     def sentence(self) -> str:
@@ -80,6 +86,8 @@ def _compare(template: str, path: tuple[str | int, ...], old: _Seen, new: _Seen)
         before=_shown(first),
         after=_shown(second),
         words=_word(first, second),
+        path=path,
+        how=second.how,
     )
 
 

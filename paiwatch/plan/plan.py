@@ -24,7 +24,9 @@ class Reason:
     """One sentence of why. `kind`: new | file | key | prerequisite | removed | unfinished | asked.
 
     `detail` reads aloud; `file`, `key`, `before`, `after` (shown values, masked) and `chain` (prerequisites, nearest
-    first) carry the same facts for machines, empty where they do not apply.
+    first) carry the same facts for machines, empty where they do not apply. The rest is found only when a plan is
+    explained to somebody: `template` and `line` that read the key, `origin` (file:line of the configuration that holds it),
+    and the `commit` (id, author, subject) that brought the change.
     """
 
     kind: str
@@ -34,6 +36,12 @@ class Reason:
     before: str = ""
     after: str = ""
     chain: tuple[str, ...] = ()
+    template: str = ""
+    line: int = 0
+    origin: str = ""
+    commit: str = ""
+    author: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from paiwatch.plan import changes, operators
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.plan import Kind, Plan, Step
-from paiwatch.plan.wording import join
+from paiwatch.plan.wording import join, tell
 from paiwatch.releases.release import Desired
 
 
@@ -15,7 +15,7 @@ def explain(step: Step) -> tuple[str, ...]:
     sentences = [
         f"{step.id} ({step.kind}), release {step.digest[:8]}: runs {step.folder}/deploy/{step.script}"
     ]
-    sentences.extend(reason.detail for reason in step.reasons)
+    sentences.extend(tell(reason) for reason in step.reasons)
     if step.waits:
         sentences.append(f"runs after {', '.join(str(other) for other in step.waits)}")
     if step.held_by:

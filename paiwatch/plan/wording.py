@@ -40,6 +40,21 @@ def _root(hit: Impact, roots: Mapping[str, tuple[Reason, ...]], name: str) -> st
     return f"'{name}' was applied since, and this refresh is still owed"
 
 
+def tell(reason: Reason) -> str:
+    """The reason with all that was found to explain it: `…, read by env.template:3 (set in cluster.yaml:2; 3f2a1b9c Ana: Move)`."""
+    text = reason.detail
+    found = []
+    if reason.line and reason.template == reason.file:
+        text = f"{text}:{reason.line}"
+    elif reason.line:
+        found.append(f"in {reason.template}:{reason.line}")
+    if reason.origin:
+        found.append(f"set in {reason.origin}")
+    if reason.commit:
+        found.append(f"{reason.commit[:8]} {reason.author}: {reason.subject}")
+    return f"{text} ({'; '.join(found)})" if found else text
+
+
 def join(names: Collection[str]) -> str:
     """`'a', 'b' and 'c'`."""
     quoted = [f"'{name}'" for name in names]

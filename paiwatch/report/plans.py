@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paiwatch.plan.plan import Kind, Plan, Reason, Step
+from paiwatch.plan.wording import tell
 from paiwatch.problem import Problem
 
 
@@ -74,10 +75,14 @@ def step_document(step: Step) -> dict[str, Any]:
 
 def reason_document(reason: Reason) -> dict[str, Any]:
     """`kind` and `detail` always; the rest where it applies."""
-    facts = {"file": reason.file, "key": reason.key, "before": reason.before, "after": reason.after}
+    names = ("file", "key", "before", "after", "template", "line", "origin")
     document: dict[str, Any] = {"kind": reason.kind, "detail": reason.detail}
-    document |= {name: fact for name, fact in facts.items() if fact}
-    return document | ({"chain": [*reason.chain]} if reason.chain else {})
+    document |= {name: fact for name in names if (fact := getattr(reason, name))}
+    if reason.chain:
+        document["chain"] = [*reason.chain]
+    if reason.commit:
+        document["commit"] = {"id": reason.commit, "author": reason.author, "subject": reason.subject}
+    return document
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:
@@ -113,4 +118,4 @@ def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
 def _whys(step: Step) -> list[str]:
     """The reasons as they read aloud; a step that cannot run says so first."""
     held = [f"held: waits for {', '.join(step.held_by)}"] if step.held_by else []
-    return held + [reason.detail for reason in step.reasons]
+    return held + [tell(reason) for reason in step.reasons]
