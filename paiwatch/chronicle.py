@@ -12,6 +12,8 @@ from paiwatch.news import (
     LookRecovered,
     News,
     Phase,
+    PlanApproved,
+    PlanHeld,
     ProblemsFound,
     RunInterrupted,
     StepBegan,
@@ -87,6 +89,13 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             log.info(logs.SOURCE_RECOVERED)
         case DaemonMoved(phase=phase):
             log.info(_PHASES[phase], pid=os.getpid())
+        case PlanHeld(plan=plan, steps=steps):
+            facts = {"reasons": list(plan.reasons), "services": list(plan.services), "steps": steps}
+            log.warning(
+                logs.PLAN_HELD, digest=plan.digest, **facts, remedy=f"look at it, then: {plan.remedy[1:-1]}"
+            )
+        case PlanApproved(digest=digest):
+            log.info(logs.PLAN_APPROVED, digest=digest)
         case RunInterrupted(run=run, service=service, operator=operator, ended=ended):
             log.warning(
                 logs.RUN_INTERRUPTED, run=run, service=service, operator=operator, processes_ended=ended

@@ -285,6 +285,13 @@ async def adopt(desk: Desk, names: frozenset[str]) -> Reply:
     return {"services": list(chosen)}
 
 
+async def _approve(desk: Desk, request: Request) -> Reply:
+    prefix = str(request.get("digest", ""))
+    _desired(desk)
+    digest = await desk.decider.between_events(lambda: desk.decider.approve(prefix))
+    return {"digest": digest}
+
+
 def _desired(desk: Desk) -> Desired:
     if desk.decider.desired is None:
         raise ConfigError("the tree has not been read yet, or cannot be used; `paiwatch validate` says why")
@@ -292,7 +299,7 @@ def _desired(desk: Desk) -> Desired:
 
 
 #: Verbs that need to know what the tree asks for.
-NEED_THE_TREE = frozenset({"service", "adopt"})
+NEED_THE_TREE = frozenset({"service", "adopt", "approve"})
 
 _SIMPLE = {
     "progress": _progress,
@@ -301,4 +308,5 @@ _SIMPLE = {
     "suspend": _suspend,
     "resume": _resume,
     "adopt": _adopt,
+    "approve": _approve,
 }

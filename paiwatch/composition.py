@@ -1,7 +1,7 @@
 """Parts that both the daemon and look-only commands make from the settings. Plain constructor calls, nothing else."""
 
 from paiwatch.catalog.service import Retries
-from paiwatch.plan.policy import Policy, Removal
+from paiwatch.plan.policy import Guard, Policy, Removal
 from paiwatch.settings import ClusterModel, Settings, Undefined
 from paiwatch.survey import Survey
 
@@ -14,6 +14,7 @@ def policy_of(settings: Settings) -> Policy:
         removed=Removal(operators.removed),
         timeout=operators.timeout,
         retries=Retries(attempts=retries.attempts, first=retries.first, max=retries.max),
+        guard=Guard(max_services=settings.guard.max_services, max_stops=settings.guard.max_stops),
     )
 
 

@@ -22,9 +22,11 @@ from paiwatch.convergence.events import FailureBook, Failures, Limits
 from paiwatch.convergence.machine import Machine
 from paiwatch.decider import Decider
 from paiwatch.errors import PaiwatchError
+from paiwatch.gate import Gate
 from paiwatch.lookout import Lookout
 from paiwatch.news import DaemonMoved, Listener, News, Phase, RunInterrupted
 from paiwatch.operators import leftovers, stage
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
 from paiwatch.runner import Limits as RunLimits
@@ -86,7 +88,9 @@ async def assemble(
         )
         runner.mask_later(cut_off)
         policy = policy_of(settings)
+        gate = Gate(record=record, writer=writer, limits=policy.guard, clock=_CLOCK, tell=tell)
         decider = Decider(
+            gate=gate,
             machine=Machine(Limits(parallel=operators.parallel), failures=await _failures(record, writer)),
             retention=settings.retention,
             record=record,
@@ -208,8 +212,17 @@ def _on_signals(parts: Parts, stop: asyncio.Event) -> None:
 # ── without a daemon ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> tuple[bool, tuple[str, ...]]:
-    """Look once and converge; whether everything is as the trees ask, and what waits for a person."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converged:
+    """How `once` ended: whether everything is as the trees ask, and what waits for a person (steps; the whole plan)."""
+
+    succeeded: bool
+    held: tuple[str, ...]
+    held_plan: HeldPlan | None
+
+
+async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Converged:
+    """Look once and converge."""
     listeners: set[Listener] = {listen}
     async with (
         assemble(settings, command="once", listeners=listeners, scrubber=scrubber, converges=True) as parts,
@@ -220,7 +233,8 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> tupl
         held = tuple(
             str(step) for step, progress in parts.decider.progress().items() if progress.state == "held"
         )
-        return succeeded, held
+        held_plan = parts.decider.held
+        return Converged(succeeded=succeeded and held_plan is None, held=held, held_plan=held_plan)
 
 
 async def obey(

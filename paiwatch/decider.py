@@ -26,6 +26,7 @@ from paiwatch.convergence.events import (
 )
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle, is_settled, progress
+from paiwatch.gate import Gate
 from paiwatch.inbox import Command, Looked, Underway
 from paiwatch.news import (
     GenerationAccepted,
@@ -35,7 +36,9 @@ from paiwatch.news import (
     StepDismissed,
     StepQuarantined,
 )
+from paiwatch.plan.applied import Memory
 from paiwatch.plan.build import build
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Plan, StepId
 from paiwatch.plan.policy import Policy
 from paiwatch.record.rows import Begun
@@ -58,6 +61,7 @@ class Decider:
         record: Record,
         writer: Writer,
         runner: Runner,
+        gate: Gate,
         render: Callable[[tuple[str, ...]], Awaitable[Mapping[str, Release]]],
         policy: Policy,
         clock: Clock,
@@ -69,6 +73,7 @@ class Decider:
         self._record = record
         self._writer = writer
         self._runner = runner
+        self._gate = gate
         self._render = render
         self._policy = policy
         self._clock = clock
@@ -142,8 +147,13 @@ class Decider:
 
     @property
     def is_settled(self) -> bool:
-        """Whether every accepted generation is closed and nothing runs."""
-        return not self._open and not self._runs
+        """Whether every accepted generation is closed, nothing runs, and no plan waits for an approval."""
+        return not self._open and not self._runs and self._gate.held is None
+
+    @property
+    def held(self) -> HeldPlan | None:
+        """The newest plan, when it waits for an approval."""
+        return self._gate.held
 
     # ── for commands, inside `between_events` ───────────────────────────────────────────────────────────────────────
 
@@ -171,14 +181,22 @@ class Decider:
         """Compare the record with the world again; accept the plan unless it is the one in force.
 
         `anew` accepts that too, if it has steps: what got its outcome under the old generation is tried under a new one.
+        A plan that waits for an approval is not accepted: what was accepted before goes on.
         """
         if self.desired is None or not self._converges or any(each.asked for each in self._open.values()):
             return
-        memory = await self._writer.do(self._record.memory)
-        plan = build(self.desired, memory, self._policy)
-        if not self._is_known(plan) or (anew and plan.steps):
+        plan, memory = await self._plan(self.desired)
+        is_known = self._is_known(plan) and not (anew and plan.steps)
+        if await self._gate.opens(plan, memory) and not is_known:
             await self.accept(plan)
         self.planned.set()
+
+    async def approve(self, prefix: str) -> str:
+        """Accept the plan that waits, if its digest begins so; gives the digest. Raises ConfigError for any other."""
+        assert self.desired is not None
+        digest = await self._gate.approve(prefix, *await self._plan(self.desired))
+        await self.replan()
+        return digest
 
     async def refresh_holds(self) -> None:
         """Read the holds of the record again and tell the machine."""
@@ -198,6 +216,11 @@ class Decider:
         self._wake_at = None
         for intent in self._machine.step(event, self._clock.monotonic()):
             await self._carry_out(intent)
+
+    async def _plan(self, desired: Desired) -> tuple[Plan, Memory]:
+        """What is to be done now, and the memory it was compared with."""
+        memory = await self._writer.do(self._record.memory)
+        return build(desired, memory, self._policy), memory
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -292,6 +315,7 @@ class Decider:
         at = self._clock.wall()
         await self._writer.do(lambda: self._record.close_generation(generation, succeeded=succeeded, at=at))
         underway = self._open.pop(generation)
+        await self._gate.closed(underway.plan)
         self._runner.forget(generation)
         seconds = self._clock.monotonic() - underway.began
         replaced = generation != self.generation
@@ -300,5 +324,5 @@ class Decider:
         )
         underway.closed.set_result(succeeded)
         await self._runner.prune(runs=self._retention.runs, generations=self._retention.generations)
-        if underway.asked:
+        if underway.asked or self._gate.held is not None:
             await self.replan()

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import RunResult
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Revision
@@ -19,6 +20,21 @@ class GenerationAccepted:
     config: Revision
     src: Revision
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanHeld:
+    """A plan does so much that it waits for an approval; `steps` counts its steps. Nothing of it runs."""
+
+    plan: HeldPlan
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanApproved:
+    """A person approved the plan that waited."""
+
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +136,8 @@ class DaemonMoved:
 News = (
     DaemonMoved
     | GenerationAccepted
+    | PlanHeld
+    | PlanApproved
     | StepBegan
     | StepEnded
     | StepDismissed

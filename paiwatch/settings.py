@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from paiwatch.catalog.service import Dependents
-from paiwatch.units import Count, Duration, Size, Span
+from paiwatch.units import AtMost, Count, Duration, Size, Span
 
 
 class Section(BaseModel):
@@ -119,6 +119,15 @@ class Operators(Section):
     """Output kept of one run; the middle of what is longer is cut."""
 
 
+class Guard(Section):
+    """How much one plan may do before a person has to approve it (`paiwatch approve`)."""
+
+    max_services: AtMost | None = None
+    """Most services that a plan may touch: a number (new ones included), or a share of those applied. Default: no limit."""
+    max_stops: AtMost = Field(default="50%", validate_default=True)
+    """Most services that a plan may take down for good: a number, or a share of those applied; a share always lets one pass."""
+
+
 class LogFormat(StrEnum):
     """How log lines look."""
 
@@ -171,6 +180,8 @@ class Settings(Section):
     """Templates."""
     operators: Operators = Operators()
     """Operators."""
+    guard: Guard = Guard()
+    """Guard."""
     log: Logging = Logging()
     """Logging."""
     retention: Retention = Retention()

@@ -1,9 +1,10 @@
-"""Durations and sizes as people write them. PURE."""
+"""Durations, sizes and limits as people write them. PURE."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -62,3 +63,38 @@ Size = Annotated[
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 """A whole number from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many, or, when `percent` is given, such a share of a whole."""
+
+    number: int = 0
+    percent: float | None = None
+
+    def __str__(self) -> str:
+        """As people write it."""
+        return str(self.number) if self.percent is None else f"{self.percent:g}%"
+
+
+def parse_limit(value: Any) -> Limit:
+    """A limit from a whole number, or from a share such as 50%. Raises ValueError with the accepted forms."""
+    if isinstance(value, Limit):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return Limit(number=value)
+    match = re.fullmatch(_SHARE, value) if isinstance(value, str) else None
+    if match is None or not 0 <= (percent := float(match[1])) <= 100:
+        raise ValueError("write a whole number such as 5, or a share from 0% to 100%")
+    return Limit(percent=percent)
+
+
+_SHARE = r"^([0-9]{1,3}(?:\.[0-9]{1,3})?)%$"
+
+AtMost = Annotated[
+    Limit,
+    BeforeValidator(parse_limit),
+    PlainSerializer(str),
+    _or_text({"type": "integer", "minimum": 0}, _SHARE),
+]
+"""A number from 0, or a share of a whole."""

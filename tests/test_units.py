@@ -1,8 +1,8 @@
-"""Durations and sizes."""
+"""Durations, sizes and limits."""
 
 import pytest
 
-from paiwatch.units import parse_duration, parse_size
+from paiwatch.units import Limit, parse_duration, parse_limit, parse_size
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,23 @@ def test_sizes_are_bytes(text: object, size: int) -> None:
 def test_anything_else_is_no_size(text: object) -> None:
     with pytest.raises(ValueError, match="64KiB, 10MiB or 1GiB"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"),
+    [
+        (0, Limit(0), "0"),
+        (5, Limit(5), "5"),
+        ("50%", Limit(percent=50), "50%"),
+        ("12.5%", Limit(percent=12.5), "12.5%"),
+    ],
+)
+def test_limits_are_numbers_or_shares(text: object, limit: Limit, shown: str) -> None:
+    assert parse_limit(text) == parse_limit(limit) == limit
+    assert str(limit) == shown
+
+
+@pytest.mark.parametrize("text", ["", "5", "%", "101%", "-1%", -1, True, None, 0.5, [], "50 %", "٥%"])
+def test_anything_else_is_no_limit(text: object) -> None:
+    with pytest.raises(ValueError, match="such as 5, or a share"):
+        parse_limit(text)

@@ -11,8 +11,8 @@ _MARKS = {"succeeded": ("✔", "green"), "superseded": ("↷", "yellow"), "block
 def line(news: Mapping[str, Any]) -> str | None:
     """The line for one piece of news, None for what needs none."""
     match news.get("news"):
-        case "accepted":
-            return _accepted(news)
+        case "accepted" | "held":
+            return _planned(news)
         case "began":
             again = f" (attempt {news['attempt']})" if news["attempt"] > 1 else ""
             return f"  ▶ {news['step']}{again}"
@@ -30,7 +30,10 @@ def line(news: Mapping[str, Any]) -> str | None:
             return None
 
 
-def _accepted(news: Mapping[str, Any]) -> str:
+def _planned(news: Mapping[str, Any]) -> str:
+    if news["news"] == "held":
+        why = "; ".join(news["reasons"])
+        return click.style(f"held: {why}; `paiwatch approve {news['digest'][:12]}` lets it run", fg="yellow")
     count = len(news["steps"])
     work = "nothing to do" if not count else f"{count} step{'s' if count > 1 else ''}"
     return click.style(f"generation {news['generation']}: {work}", bold=True)

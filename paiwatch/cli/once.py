@@ -17,6 +17,7 @@ def once(call: Call) -> None:
     """Look once, do what the trees ask for, and exit: 0 when settled, 1 when something failed or is held."""
     from paiwatch import daemon  # noqa: PLC0415 (heavy)
     from paiwatch.news import News  # noqa: PLC0415
+    from paiwatch.report.plans import held_document, held_text  # noqa: PLC0415
     from paiwatch.report.tidings import told  # noqa: PLC0415
     from paiwatch.scrub import Scrubber  # noqa: PLC0415
 
@@ -30,9 +31,13 @@ def once(call: Call) -> None:
         if not call.wants_json and (line := narrate.line(reply)) is not None:
             click.echo(scrubber.scrub(line))
 
-    succeeded, held = asyncio.run(daemon.once(call.settings(), scrubber, hear))
-    for step in held:
+    done = asyncio.run(daemon.once(call.settings(), scrubber, hear))
+    for step in done.held:
         click.echo(f"{step} waits for a person; `paiwatch status` says since when and why", err=True)
+    if done.held_plan is not None:
+        click.echo(held_text(done.held_plan), err=True)
     if call.wants_json:
-        click.echo(json.dumps({"succeeded": succeeded, "held": list(held), "news": heard}, indent=2))
-    exits.leave(Code.DONE if succeeded else Code.FAILED)
+        waiting = held_document(done.held_plan) if done.held_plan else None
+        document = {"succeeded": done.succeeded, "held": list(done.held), "held_plan": waiting, "news": heard}
+        click.echo(json.dumps(document, indent=2))
+    exits.leave(Code.DONE if done.succeeded else Code.FAILED)

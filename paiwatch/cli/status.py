@@ -14,7 +14,7 @@ from paiwatch.cli.call import Call, shared
 from paiwatch.cli.holder import Holder
 from paiwatch.errors import BusyError
 from paiwatch.record.history import History
-from paiwatch.report import live, runs, times
+from paiwatch.report import live, plans, runs, times
 from paiwatch.report import status as report
 from paiwatch.report.status import SETTLED, Daemon, Facts, State, Status
 from paiwatch.snapshot import Revision
@@ -56,7 +56,7 @@ def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> F
     with History.open(state) as past:
         latest = next(iter(past.generations(limit=1)), None)
         accepted = past.generation(latest.id) if latest else None
-        holds, memory = past.holds(), past.applied()
+        holds, memory, held_plan = past.holds(), past.applied(), past.held_plan()
         last_runs = {name: runs.as_seen(run, is_alive=is_alive) for name, run in past.last_runs().items()}
     open_steps = (
         ()
@@ -74,12 +74,15 @@ def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> F
         kept=frozenset() if reply is None else live.names(reply, "kept"),
         invalid=frozenset() if reply is None else live.names(reply, "invalid"),
         daemon=None if reply is None else live.daemon(reply),
+        held_plan=held_plan,
     )
 
 
 def _heading(found: Status, worker: Holder | None, now: float) -> Iterator[str]:
     """Daemon, generation, commits, and whether all is settled."""
     yield _daemon_text(found.daemon, worker, now)
+    if found.held_plan is not None:
+        yield plans.held_text(found.held_plan)
     if not found.generation:
         yield "nothing was planned yet"
         return

@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
         "retry": Verb("paiwatch.cli.retry:retry", "Try failed and quarantined services again at once."),
         "suspend": Verb("paiwatch.cli.holds:suspend", "Start nothing more for a service, or for all."),
         "resume": Verb("paiwatch.cli.holds:resume", "Take back suspend."),
+        "approve": Verb("paiwatch.cli.approve:approve", "Let a plan run that the guard holds."),
     },
     "Write components": {
         "new": Verb("paiwatch.cli.new:new", "Make a component with a service.yaml and scripts that work."),

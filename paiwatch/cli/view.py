@@ -12,8 +12,10 @@ from pathlib import Path
 
 from paiwatch.cli.progress import working
 from paiwatch.composition import policy_of, survey_of
+from paiwatch.plan import guard
 from paiwatch.plan.applied import EVERYTHING, Hold, Memory
 from paiwatch.plan.build import build
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Plan
 from paiwatch.problem import Problem
 from paiwatch.record import layout
@@ -56,6 +58,7 @@ class View:
     old: Callable[[str], Files]
     scrubber: Scrubber
     left_out: tuple[Problem, ...]  # files that the sources could not read
+    held: HeldPlan | None = None  # the plan, when it needs an approval
 
     @property
     def read_src(self) -> Contents:
@@ -109,18 +112,26 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
     desired = survey_at(survey, sources, snapshot)
     scrubber = Scrubber(desired.secrets)
     with History.open(settings.state) as past:
-        memory, holds = past.applied(), past.holds()
+        memory, holds, waiting = past.applied(), past.holds(), past.held_plan()
+    policy = policy_of(settings)
+    plan = build(desired, memory, policy)
     return View(
         desired=desired,
         memory=memory,
         holds=holds,
-        plan=build(desired, memory, policy_of(settings)),
+        plan=plan,
         survey=survey,
         sources=sources,
         old=_archived(settings.state, memory, scrubber),
         scrubber=scrubber,
         left_out=sources.problems,
+        held=_held(guard.judge(plan, memory, policy.guard), waiting),
     )
+
+
+def _held(found: HeldPlan | None, waiting: HeldPlan | None) -> HeldPlan | None:
+    """The plan as the record knows it, if that is the one that waits."""
+    return waiting if found and waiting and found.digest == waiting.digest else found
 
 
 def _archived(state: Path, memory: Memory, scrubber: Scrubber) -> Callable[[str], Files]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from paiwatch.catalog.service import Dependents, Prerequisite, Retries
+from paiwatch.units import Limit
 
 
 class Removal(StrEnum):
@@ -15,6 +16,14 @@ class Removal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What a plan may do without an approval; None is no limit. See guard.py for what counts."""
+
+    max_services: Limit | None = None
+    max_stops: Limit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How to plan where a service does not say so itself. `timeout` is seconds for one script."""
 
@@ -22,6 +31,7 @@ class Policy:
     removed: Removal = Removal.KEEP
     timeout: float = 1800.0
     retries: Retries = field(default_factory=Retries)
+    guard: Guard = field(default_factory=Guard)
 
     def follows(self, edge: Prerequisite) -> bool:
         """Whether a change of this prerequisite refreshes the service that names it (else it only orders the two)."""

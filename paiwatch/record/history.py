@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from paiwatch.plan.applied import HeldBy, Hold, Memory
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.record import layout
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
 
@@ -72,6 +73,10 @@ class History:
     def failures(self) -> Mapping[tuple[str, str], FailureRow]:
         """Failures in a row, by service and release digest."""
         return self._reader.failures() if self._reader else {}
+
+    def held_plan(self) -> HeldPlan | None:
+        """The plan that waits for an approval, if one does."""
+        return self._reader.held_plan() if self._reader else None
 
     def holds(self) -> Mapping[str, Hold]:
         """What waits for a person, by service: persons' holds, and quarantine where there is none."""

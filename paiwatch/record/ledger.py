@@ -12,6 +12,7 @@ from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.record import database, encoding
+from paiwatch.record.approvals import Approvals
 from paiwatch.record.encoding import milliseconds
 from paiwatch.record.rows import FailureRow
 from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
@@ -25,6 +26,7 @@ class Ledger:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._connection = database.open_writer(file)
+        self.approvals = Approvals(self._transaction)
 
     def close(self) -> None:
         """Close the file."""

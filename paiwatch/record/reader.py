@@ -9,8 +9,10 @@ from sqlalchemy import Connection, RowMapping, Select, func, select
 from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, Hold
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Kind
 from paiwatch.record import database, encoding, layout
+from paiwatch.record.approvals import read_held
 from paiwatch.record.encoding import seconds
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
 from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
@@ -72,6 +74,11 @@ class Reader:
         """By service."""
         rows = self._all(select(applied).order_by(applied.c.service))
         return {row["service"]: encoding.applied_from_row(dict(row)) for row in rows}
+
+    def held_plan(self) -> HeldPlan | None:
+        """The plan that waits for an approval."""
+        with database.faults(layout.record_file(self._state)), self._connection.begin():
+            return read_held(self._connection)
 
     def holds(self) -> dict[str, Hold]:
         """Persons' holds by service."""

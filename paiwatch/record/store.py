@@ -22,6 +22,7 @@ from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Revision
 
 if TYPE_CHECKING:
+    from paiwatch.record.approvals import Approvals
     from paiwatch.record.ledger import Ledger
 
 
@@ -74,6 +75,11 @@ class Record:
     def failures(self) -> Mapping[tuple[str, str], FailureRow]:
         """Failures in a row, by service and release digest."""
         return dict(self._failures)
+
+    @property
+    def approvals(self) -> "Approvals":
+        """The plan that waits for a person, and the one that was approved."""
+        return self._ledger.approvals
 
     # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import EVERYTHING, Applied, HeldBy, Hold, Memory
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.rows import RunRow
-from paiwatch.report import runs, times
+from paiwatch.report import plans, runs, times
 from paiwatch.snapshot import Revision
 
 
@@ -27,6 +28,7 @@ class State(StrEnum):
     KEPT = "kept"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    HELD = "held"
     UP_TO_DATE = "up-to-date"
     NEVER_STARTED = "never-started"
 
@@ -77,6 +79,7 @@ class Facts:
     kept: frozenset[str] = frozenset()
     invalid: frozenset[str] = frozenset()
     daemon: Daemon | None = None
+    held_plan: HeldPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ class Line:
     last_run: RunRow | None = None
     held: Hold | None = None
     step: LiveStep | None = None
+    held_plan: HeldPlan | None = None  # that would do something for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +106,14 @@ class Status:
     settled: bool
     services: tuple[Line, ...]
     daemon: Daemon | None = None
+    held_plan: HeldPlan | None = None
 
 
 def status(facts: Facts) -> Status:
     """Where every service stands that the record or the daemon knows."""
     held = {name for name in facts.holds if name != EVERYTHING}
     names = facts.memory.keys() | held | facts.last_runs.keys() | {step.service for step in facts.steps}
+    names |= _awaiting(facts)
     open_steps = _open_steps(facts.steps)
     lines = tuple(
         _line(name, open_steps.get(name), facts) for name in sorted(names | facts.kept | facts.invalid)
@@ -120,7 +126,13 @@ def status(facts: Facts) -> Status:
         settled=is_calm and facts.generation > 0 and all(line.state in SETTLED for line in lines),
         services=lines,
         daemon=facts.daemon,
+        held_plan=facts.held_plan,
     )
+
+
+def _awaiting(facts: Facts) -> frozenset[str]:
+    """Whom the plan that waits for an approval would do something for."""
+    return frozenset(facts.held_plan.services) if facts.held_plan else frozenset()
 
 
 def _open_steps(steps: Iterable[LiveStep]) -> dict[str, LiveStep]:
@@ -142,6 +154,7 @@ def _line(name: str, step: LiveStep | None, facts: Facts) -> Line:
         last_run=facts.last_runs.get(name),
         held=facts.holds.get(name) or facts.holds.get(EVERYTHING),
         step=step,
+        held_plan=facts.held_plan if name in _awaiting(facts) else None,
     )
 
 
@@ -155,6 +168,10 @@ def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
     if step is not None and step.state in {"running", "waiting", "backing-off"}:
         return State(step.state)
     hold = facts.holds.get(name) or facts.holds.get(EVERYTHING)
+    if hold is not None and hold.by is not HeldBy.QUARANTINED:
+        return State(str(hold.by))
+    if facts.held_plan is not None and name in facts.held_plan.services:
+        return State.WAITING if facts.held_plan.approved else State.HELD
     if hold is not None and _applies(hold, facts.memory.get(name)):
         return State(str(hold.by))
     if step is not None:  # blocked, or held by a prerequisite that cannot run
@@ -190,8 +207,13 @@ def status_document(status: Status) -> dict[str, Any]:
         "generation": status.generation,
         "snapshot": {"config": status.config.id or None, "src": status.src.id or None},
         "settled": status.settled,
+        "held_plan": None if status.held_plan is None else _held_plan_document(status.held_plan),
         "services": [_line_document(line) for line in status.services],
     }
+
+
+def _held_plan_document(held: HeldPlan) -> dict[str, Any]:
+    return {**plans.held_document(held), "since": times.iso(held.since)}
 
 
 def _line_document(line: Line) -> dict[str, Any]:
@@ -246,6 +268,8 @@ def _note(line: Line, now: float) -> str:
         notes.append(f"waits for {', '.join(line.waiting_for)}")
     if line.step is not None and line.step.not_before > now:
         notes.append(f"next try in {times.rough(line.step.not_before - now)}")
+    if line.state is State.HELD and line.held_plan is not None:
+        notes.append(f"awaiting approval of plan {line.held_plan.digest[:12]}")
     if line.held is not None:
         notes.append(
             f"{line.held.by} {times.ago(line.held.since, now)}: {line.held.reason or 'no reason given'}"

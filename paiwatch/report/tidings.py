@@ -6,11 +6,14 @@ from paiwatch.news import (
     GenerationAccepted,
     GenerationClosed,
     News,
+    PlanApproved,
+    PlanHeld,
     StepBegan,
     StepDismissed,
     StepEnded,
     StepQuarantined,
 )
+from paiwatch.report.plans import held_document
 
 
 def told(news: News) -> dict[str, Any] | None:
@@ -20,6 +23,10 @@ def told(news: News) -> dict[str, Any] | None:
             return _accepted(news)
         case StepEnded():
             return _ended(news)
+        case PlanHeld(plan=plan, steps=count):
+            return {"news": "held", **held_document(plan), "steps": count}
+        case PlanApproved(digest=digest):
+            return {"news": "approved", "digest": digest}
         case _:
             return _short(news)
 

@@ -87,6 +87,7 @@ def test_without_a_record_all_is_empty_and_nothing_is_made(world: World) -> None
         "generation": 0,
         "snapshot": {"config": None, "src": None},
         "settled": False,
+        "held_plan": None,
         "services": [],
     }
     assert world.paiwatch("history").stdout == "nothing has run yet\n"

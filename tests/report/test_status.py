@@ -7,6 +7,7 @@ import pytest
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.rows import RunRow
 from paiwatch.report import status as report
 from paiwatch.report.status import Daemon, Facts, LiveStep, State
@@ -24,6 +25,9 @@ def a_step(state: str, **fields: Any) -> LiveStep:
 
 def a_hold(by: HeldBy, service: str = "web", digest: str = "") -> Hold:
     return Hold(service=service, by=by, reason="because", since=950.0, digest=digest)
+
+
+HELD = HeldPlan(digest="h" * 64, services=("web",), reasons=("it touches 9 services",), since=900.0)
 
 
 def facts(
@@ -81,6 +85,23 @@ def facts(
         ),
         pytest.param(facts(APPLIED, invalid=frozenset({"web"})), State.INVALID, id="invalid"),
         pytest.param(facts(APPLIED, kept=frozenset({"web"})), State.KEPT, id="kept"),
+        pytest.param(facts(APPLIED, held_plan=HELD), State.HELD, id="in-a-plan-that-waits"),
+        pytest.param(facts(held_plan=HELD), State.HELD, id="new-in-a-plan-that-waits"),
+        pytest.param(
+            facts(APPLIED, held_plan=replace(HELD, approved=True)),
+            State.WAITING,
+            id="in-a-plan-that-is-approved",
+        ),
+        pytest.param(
+            facts(APPLIED, hold=a_hold(HeldBy.STOPPED), held_plan=HELD),
+            State.STOPPED,
+            id="stopped-and-in-a-plan",
+        ),
+        pytest.param(
+            facts(APPLIED, steps=(a_step("running"),), daemon=DAEMON, held_plan=HELD),
+            State.RUNNING,
+            id="running-while-a-plan-waits",
+        ),
         pytest.param(
             facts(APPLIED, hold=a_hold(HeldBy.STOPPED), steps=(a_step("running"),)),
             State.RUNNING,
@@ -116,6 +137,7 @@ def test_the_document_has_the_agreed_shape() -> None:
         "generation": 2,
         "snapshot": {"config": "c" * 40, "src": "5" * 40},
         "settled": False,
+        "held_plan": None,
         "services": [
             {
                 "name": "web",
@@ -163,3 +185,17 @@ def test_a_row_says_what_a_person_wants_to_know_next() -> None:
             "waits for db\nnext try in 20 s",
         )
     ]
+
+
+def test_a_plan_that_waits_is_told_with_its_digest_and_reason() -> None:
+    seen = report.status(facts(APPLIED, held_plan=HELD))
+
+    assert report.status_document(seen)["held_plan"] == {
+        "digest": "h" * 64,
+        "reasons": ["it touches 9 services"],
+        "services": ["web"],
+        "approved": False,
+        "since": "1970-01-01T00:15:00.000Z",
+    }
+    assert not seen.settled
+    assert report.status_rows(seen.services, now=1000.0)[0][-1] == "awaiting approval of plan hhhhhhhhhhhh"

@@ -1,0 +1,19 @@
+"""`paiwatch approve`: let the plan that waits go ahead."""
+
+import click
+
+from paiwatch.cli.acting import finish, obey
+from paiwatch.cli.call import Call, shared
+
+
+@click.command()
+@click.argument("digest")
+@shared
+def approve(call: Call, digest: str) -> None:
+    """Let the held plan with this DIGEST (its first 8 characters or more) run. Another plan needs an approval of its own."""
+    reply = obey(call, {"verb": "approve", "digest": digest})
+    finish(
+        call,
+        reply,
+        f"plan {reply['digest'][:12]} is approved; it runs with the daemon, or with `paiwatch once`",
+    )
