@@ -10,9 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from paiwatch import private
 from paiwatch.errors import BusyError, TransientError
 
-_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tfilemode = true\n"
+#: Its contents may be secret: git makes files for the owner only, whatever the umask says.
+_CONFIG = (
+    "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tfilemode = true\n\tsharedRepository = 0600\n"
+)
 #: For the git that serves a repository on this machine: it drops our environment, but reads the global settings. The only
 #: repository it enters is the one that the settings name, whoever owns it.
 _GLOBAL = "[safe]\n\tdirectory = *\n"
@@ -33,7 +37,7 @@ class Mirror:
         """Make the skeleton whole and remove the locks and half packs that a killed git left. Only the holder calls this."""
         with _transient(self._home):
             for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
-                (self.git / folder).mkdir(parents=True, exist_ok=True)
+                private.make_folder(self.git / folder)
             _write(self.git / "HEAD", f"ref: refs/heads/{self._branch}\n")
             _write(self.git / "config", _CONFIG)
             _write(self.global_config, _GLOBAL)
@@ -108,5 +112,6 @@ def _write(file: Path, text: str) -> None:
     if file.is_dir():
         shutil.rmtree(file)
     fresh = file.with_name(f"{file.name}.new")
-    fresh.write_bytes(os.fsencode(text))
+    fresh.unlink(missing_ok=True)
+    private.write_file(fresh, os.fsencode(text))
     fresh.replace(file)

@@ -1,11 +1,13 @@
 """Secrets of the configuration: those of yesterday are as secret as those of today."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.platform import Platform
+from tests.sources import servers
 
 OLD, NEW = "yesterdays-hunter22", "todays-hunter33"
 
@@ -65,3 +67,22 @@ def test_script_of_a_removed_service_prints_no_secret_that_the_configuration_has
     logs = list((platform.root / "state" / "runs").rglob("*.log"))
     assert len(logs) == 2
     assert not [log for log in logs if OLD in log.read_text()]
+
+
+def test_everything_in_the_state_folder_is_for_its_owner_only_whatever_the_umask(platform: Platform) -> None:
+    before = os.umask(0)
+    try:
+        with servers.serve_http(platform.root) as url:
+            platform.repo = f"{url}/config.git"
+            platform.write_settings()
+            platform.start()
+            platform.wait_until(lambda: OLD in platform.value("base"), "base started")
+            platform.wait_settled(set_password(platform, NEW))
+            platform.stop()
+    finally:
+        os.umask(before)
+
+    state = platform.root / "state"
+    paths = [path for path in (state, *state.rglob("*")) if not path.is_symlink()]
+    assert any(path.suffix == ".pack" or "objects" in path.parts for path in paths)
+    assert not [path for path in paths if path.stat().st_mode & 0o077]
