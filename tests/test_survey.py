@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -302,6 +303,8 @@ def test_looking_again_equals_looking_for_the_first_time(history: list[list[Any]
             else:
                 texts[path] = text
         again, first = shop.look(survey), shop.look(fresh := a_survey())
+        if first.is_broken:  # then the secrets of the last good look are still masked
+            again = replace(again, secrets=first.secrets)
         assert again == first
         assert list(again.releases) == list(first.releases)
         for name in first.releases:

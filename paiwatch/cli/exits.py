@@ -7,7 +7,8 @@ there is something to do; 130 interrupted.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
@@ -67,6 +68,17 @@ def line(problem: Problem) -> str:
     """`file:line:column: severity: message; remedy`, as editors and people read it."""
     remedy = f"; {problem.remedy}" if problem.remedy else ""
     return table.plain(f"{problem.place}: {problem.severity}: {problem.message}{remedy}")
+
+
+def lines(problems: Iterable[Problem]) -> list[str]:
+    """One line for each; what is said of several services alike is said once, with their names."""
+    services: dict[Problem, list[str]] = {}
+    for problem in problems:
+        services.setdefault(replace(problem, service=""), []).append(problem.service)
+    return [
+        line(problem) if len(named) == 1 else f"{line(problem)} ({len(named)} services: {', '.join(named)})"
+        for problem, named in services.items()
+    ]
 
 
 def _stay_quiet() -> Code:

@@ -121,5 +121,5 @@ def _print(
         return
     for each in written:
         click.echo(Path(document["out"]) / each.folder)
-    for problem in problems:
-        click.echo(exits.line(problem), err=True)
+    for text in exits.lines(problems):
+        click.echo(text, err=True)

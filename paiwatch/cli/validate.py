@@ -26,7 +26,7 @@ def validate(call: Call, *, strict: bool) -> None:
     if call.wants_json:
         click.echo(json.dumps(_document(services, problems, is_valid=is_valid), indent=2, ensure_ascii=False))
     else:
-        click.echo("".join(f"{exits.line(problem)}\n" for problem in problems), nl=False)
+        click.echo("".join(f"{text}\n" for text in exits.lines(problems)), nl=False)
         click.echo(_summary(services, problems))
     exits.leave(Code.DONE if is_valid else Code.BAD_INPUT)
 

@@ -28,7 +28,8 @@ class Doubt:
     """`instead` is the value that was probably meant; `problem` is what to tell of a service for which it matters.
 
     `compared_with` limits it to templates that compare the key with one of these texts, `only_blank` to those that print
-    nothing there. `is_told_anyway` makes a warning of it even where it does not matter.
+    nothing there. `is_told_anyway` makes a warning of it even where it does not matter; `is_told_where_read` tells it at the
+    template, because its own place has an error already.
     """
 
     path: KeyPath
@@ -37,6 +38,7 @@ class Doubt:
     compared_with: tuple[str, ...] = field(default=())
     only_blank: bool = False
     is_told_anyway: bool = True
+    is_told_where_read: bool = False
 
     @property
     def mark(self) -> str:
@@ -55,9 +57,9 @@ def touched_by(doubt: Doubt, touched: Iterable[Touch]) -> bool:
     return any(doubt.concerns(path, how) for path, how in touched)
 
 
-def corrected(cluster_cfg: Mapping[Any, Any], doubt: Doubt) -> dict[Any, Any]:
-    """The same cluster_cfg with what was probably meant; containers on the way are copied, never changed."""
-    return dict(_with(cluster_cfg, doubt.path, doubt.instead))
+def replaced(cluster_cfg: Mapping[Any, Any], path: KeyPath, value: Any) -> dict[Any, Any]:
+    """The same cluster_cfg with this value at this place; containers on the way are copied, never changed."""
+    return dict(_with(cluster_cfg, path, value))
 
 
 def _with(value: Any, path: KeyPath, instead: Any) -> Any:

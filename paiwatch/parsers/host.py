@@ -150,7 +150,8 @@ class _Passes:
         checked = self._each(parsers, Phase.PRE, lambda _, parser: _check(parser, parser.validation_pre()))
         ran = self._each(checked, Phase.RUN, lambda _, parser: (parser, parser.run()))
         sections = self._built | {name: section for name, (_, section) in ran.items()}
-        last = self._each(ran, Phase.POST, lambda name, both: self._post(name, both[0], sections))
+        gone = set(self._failed)  # a section that fails in this very pass is still there for the others
+        last = self._each(ran, Phase.POST, lambda name, both: _post(both[0], _Model(sections, gone), name))
         for name in last:
             self._send(name, sections[name])
         self._journal.write("done")
@@ -172,18 +173,6 @@ class _Passes:
         asked = next(one for one in self._asked if one.name == name)
         return parser(self._layout, asked.override, asked.default)
 
-    def _post(self, name: str, parser: Any, sections: dict[str, Any]) -> Any:
-        model = _Model(
-            {key: one for key, one in sections.items() if key not in self._failed or key == name},
-            self._failed,
-        )
-        try:
-            return _check(parser, parser.validation_post(model))
-        except Exception as error:
-            if missed := sorted(model.missed - {name}):
-                raise _RefusalError(f"it needs the section '{missed[0]}', which failed itself") from error
-            raise
-
     def _send(self, name: str, section: Any) -> None:
         self._journal.begin(name, Phase.RUN)
         try:
@@ -191,6 +180,16 @@ class _Passes:
         except wire.WireError as error:
             said = f"returns what no section can hold: {error}"
             self._journal.write("fault", name, Phase.RUN.value, 0, said)
+
+
+def _post(parser: Any, model: _Model, name: str) -> Any:
+    """The parser, if it is content with all sections; a no because of a section that failed says so."""
+    try:
+        return _check(parser, parser.validation_post(model))
+    except Exception as error:
+        if missed := sorted(model.missed - {name}):
+            raise _RefusalError(f"needs the section '{missed[0]}', which failed itself") from error
+        raise
 
 
 def main(request: str, journal: str, folder: str, seconds: str) -> None:

@@ -15,6 +15,7 @@ from paiwatch.releases.digest import release_digest
 from paiwatch.releases.environment import Text
 from paiwatch.releases.release import Release, ReleaseFile
 from paiwatch.releases.render import Rendered, Renderer, Sheet
+from paiwatch.releases.splices import is_yaml, misread
 from paiwatch.snapshot import Entry, Mode, blob_id
 
 SUFFIX = ".template"
@@ -69,7 +70,9 @@ def release_of(
             if isinstance(outcome, Rendered):
                 rendered[target] = outcome
             else:
-                problems += outcome
+                problems += [
+                    one for one in outcome if one.message not in {known.message for known in problems}
+                ]
     if problems:
         return Assembled(release=None, problems=tuple(sorted(problems)))
     return Assembled(release=_release(service, entries, rendered, sight))
@@ -92,9 +95,16 @@ def _outcome(
     outcome = renderer.render(name, sheet, sight.cluster_cfg)
     if found := doubtful(outcome, name, sheet, sight, renderer):
         return found
-    if isinstance(outcome, Rendered) and renderer.yaml is not None and service.deploy_rules is not None:
-        outcome = ruled(outcome, target, service, renderer.yaml)
-    return outcome if isinstance(outcome, Rendered) else [outcome]
+    if isinstance(outcome, Problem):
+        return [outcome]
+    if renderer.yaml is None:
+        return outcome
+    if is_yaml(target) and (
+        found := misread(outcome, name, sheet, sight=sight, renderer=renderer, yaml=renderer.yaml)
+    ):
+        return found
+    placed = ruled(outcome, target, service, renderer.yaml)
+    return placed if isinstance(placed, Rendered) else [placed]
 
 
 def _release(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from paiwatch.catalog.service import Service
-from paiwatch.model.doubts import Doubt, Instead, corrected, touched_by
+from paiwatch.model.doubts import Doubt, Instead, replaced, touched_by
 from paiwatch.model.reads import Sight
 from paiwatch.problem import Problem
 from paiwatch.releases import affinity
@@ -71,7 +71,7 @@ def _matters(
         return True
     if doubt.compared_with and not _compares(sheet.texts[name].content, doubt):
         return False
-    again = renderer.render(name, sheet, corrected(cluster_cfg, doubt))
+    again = renderer.render(name, sheet, replaced(cluster_cfg, doubt.path, doubt.instead))
     return not isinstance(again, Rendered) or again.content != outcome.content
 
 
@@ -83,6 +83,8 @@ def _compares(text: str, doubt: Doubt) -> bool:
 
 
 def _told(doubt: Doubt, name: str, sheet: Sheet) -> Problem:
-    """The doubt, told of this service."""
-    told = f"{doubt.problem.message} (it matters in {sheet.deploy}/{name})"
-    return replace(doubt.problem, message=told, service=sheet.service)
+    """The doubt, told of this service: at the place that is wrong, or, where a section is missing, at its reader."""
+    template = f"{sheet.deploy}/{name}"
+    if doubt.is_told_where_read:
+        return replace(doubt.problem, file=template, line=0, column=0, service=sheet.service)
+    return replace(doubt.problem, service=sheet.service)

@@ -154,12 +154,15 @@ def _fault(fault: Fault, given: Given, said: str) -> Problem:
         line, column = mark if where in document.marks else (0, 0)
     else:
         file, line, column = f"{given.prefix}{name}/config/{module_name(name)}.py", fault.line, 0
+    is_consequence = said.startswith("needs the section ")
     return Problem(
         file=file,
         line=line,
         column=column,
         message=f"the parser of '{name}' {said} (in {fault.phase})",
-        remedy=f"correct section '{name}' of {given.services.file}, or the parser",
+        remedy="mend that first"
+        if is_consequence
+        else f"correct section '{name}' of {given.services.file}, or the parser",
         service=name,
     )
 
@@ -185,10 +188,11 @@ def _failed(problems: list[Problem], cluster_cfg: Mapping[str, Any], given: Give
                 problem=Problem(
                     file=own[0].file,
                     line=own[0].line,
-                    message=f"section '{name}' could not be made, see {own[0].place}",
+                    message=f"reads section '{name}', which could not be made: see {own[0].place}",
                     remedy="mend that first",
                 ),
                 is_told_anyway=False,
+                is_told_where_read=True,
             )
 
 
