@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
         "render": Verb("paiwatch.cli.render:render", "Write the deploy folders as they would be run."),
         "validate": Verb("paiwatch.cli.validate:validate", "Check the settings and both trees."),
         "why": Verb("paiwatch.cli.why:why", "Why a service would run now, or why not."),
+        "reads": Verb("paiwatch.cli.reads:reads", "What a service reads, and who reads a key."),
         "graph": Verb("paiwatch.cli.graph:graph", "Prerequisites as text, dot or mermaid."),
     },
     "Look back": {
