@@ -207,8 +207,7 @@ class Decider:
         """Record the present releases of these services as applied; nothing runs."""
         assert self.desired is not None
         desired, at = self.desired, self._clock.wall()
-        for release in (await self._render(services)).values():
-            await self._runner.keep(release)
+        await self._runner.keep(tuple((await self._render(services)).values()))
         await self._writer.do(lambda: self._record.adopt(desired, services, at=at))
 
     async def feed(self, event: Event) -> None:

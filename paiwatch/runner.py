@@ -6,7 +6,7 @@ It carries out what the decider says and decides nothing; whatever fails on the 
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +28,8 @@ from paiwatch.releases.release import Desired, Release
 from paiwatch.scrub import Scrubber
 from paiwatch.snapshot import Contents
 from paiwatch.writer import Writer
+
+_TOGETHER = 256  # releases whose files are read at once: few processes, and not all contents in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +117,21 @@ class Runner:
         steps = tuple(replace(step, reasons=tuple(map(hidden, step.reasons))) for step in plan.steps)
         return replace(plan, steps=steps)
 
-    async def keep(self, release: Release) -> None:
-        """Archive a release, so that it can be stopped with its own scripts one day."""
-        if not await self._writer.do(lambda: self._archive.has(release.digest)):
-            blobs = await asyncio.to_thread(self._read, static_ids(release))
-            texts = [content.decode(errors="surrogateescape") for content in release.rendered.values()]
-            secrets = await asyncio.to_thread(self._scrubber.values_in, texts)
-            await self._writer.do(lambda: self._archive.keep(release, blobs, secrets=secrets))
+    async def keep(self, releases: Sequence[Release]) -> None:
+        """Archive releases, so that each can be stopped with its own scripts one day. Their files are read together."""
+        known = {release.digest for release in releases if self._archive.has(release.digest)}
+        fresh = [release for release in releases if release.digest not in known]
+        for start in range(0, len(fresh), _TOGETHER):
+            batch = fresh[start : start + _TOGETHER]
+            wanted = frozenset().union(*map(static_ids, batch))
+            blobs = await asyncio.to_thread(self._read, wanted)
+            for release in batch:
+                await self._keep_one(release, blobs)
+
+    async def _keep_one(self, release: Release, blobs: Mapping[str, bytes]) -> None:
+        texts = [content.decode(errors="surrogateescape") for content in release.rendered.values()]
+        secrets = await asyncio.to_thread(self._scrubber.values_in, texts)
+        await self._writer.do(lambda: self._archive.keep(release, blobs, secrets=secrets))
 
     async def begin(self, intent: Begin) -> Begun:
         """Archive what will run and write the intent down; both are durable on return.
@@ -132,7 +142,7 @@ class Runner:
         release, unread = scene.release(step), None
         try:
             if release is not None:
-                await self.keep(release)
+                await self.keep((release,))
         except TransientError as fault:
             unread = fault
         scripts = scene.desired.services[step.id.service].scripts if release is not None else None

@@ -14,6 +14,7 @@ import structlog
 from paiwatch.errors import TransientError
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Commit, Snapshot, Tree
+from paiwatch.sources.blobs import Blobs
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.vigil import Vigil
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from paiwatch.settings import Source
 
 T = TypeVar("T")
+
+#: Bytes of contents that each source remembers: enough that what a look read is not read again by the runs that follow it.
+_REMEMBERED = 4 * 1024 * 1024
 
 
 class Origin(Protocol):
@@ -50,6 +54,7 @@ class Room:
         self._build = build
         self._origin: Origin | None = None
         self._is_closing = False
+        self._blobs = Blobs(_REMEMBERED)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"source-{name}")
 
     async def look(self, *, folder: str, since: Tree | None, revision: str | None) -> Tree:
@@ -59,7 +64,7 @@ class Room:
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Blocks until the contents are there; from any thread but the room's own."""
         wanted = tuple(oids)
-        return self._thread.submit(lambda: self._open().read(wanted)).result()
+        return self._thread.submit(lambda: self._blobs.read(wanted, self._open().read)).result()
 
     def log(self, since: str, until: str, paths: Sequence[str]) -> tuple[Commit, ...]:
         """See Origin.log; blocks, as `read`."""
@@ -68,7 +73,7 @@ class Room:
     async def read_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """The same, for the event loop."""
         wanted = tuple(oids)
-        return await self._apart(lambda origin: origin.read(wanted))
+        return await self._apart(lambda origin: self._blobs.read(wanted, origin.read))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
