@@ -21,6 +21,7 @@ from paiwatch.control import ControlServer
 from paiwatch.convergence.events import FailureBook, Failures, Limits
 from paiwatch.convergence.machine import Machine
 from paiwatch.decider import Decider
+from paiwatch.desk import Desk, Request
 from paiwatch.errors import PaiwatchError
 from paiwatch.gate import Gate
 from paiwatch.lookout import Lookout
@@ -47,7 +48,7 @@ class Parts:
     decider: Decider
     lookout: Lookout
     nudges: Nudges
-    desk: commands.Desk
+    desk: Desk
     tell: Listener
 
 
@@ -74,7 +75,9 @@ async def assemble(
         cut_off = await _settle_the_past(record, writer, settings, tell)
         nudges = Nudges()
         sources = Sources(settings.config, settings.src, state, nudges)
-        lookout = Lookout(sources, survey_of(settings))
+        survey = survey_of(settings)
+        survey.remember(record.memory())
+        lookout = Lookout(sources, survey)
         stack.push_async_callback(lookout.stop)
         runner = Runner(
             state=state,
@@ -102,7 +105,7 @@ async def assemble(
             tell=tell,
             converges=converges,
         )
-        desk = commands.Desk(
+        desk = Desk(
             decider=decider,
             record=record,
             writer=writer,
@@ -238,7 +241,7 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Conv
 
 
 async def obey(
-    settings: Settings, scrubber: Scrubber, request: commands.Request, hear: Callable[[dict[str, Any]], None]
+    settings: Settings, scrubber: Scrubber, request: Request, hear: Callable[[dict[str, Any]], None]
 ) -> None:
     """Carry out one command under the state lock; `hear` gets its replies."""
     listeners: set[Listener] = set()

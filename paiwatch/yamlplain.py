@@ -10,6 +10,9 @@ import yaml
 
 from paiwatch.document import Path
 
+#: What text it loads and dumps may depend on.
+VERSION = yaml.__version__
+
 _TEXT = "tag:yaml.org,2002:str"
 _RESPELLED = frozenset({f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "timestamp")})
 

@@ -108,11 +108,12 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
     """Snapshot, survey, memory, plan: the daemon's pass, up to where something would happen."""
     with working("reading config and src"):
         snapshot = asyncio.run(sources.look(config_rev=at.config, src_rev=at.src))
-    survey = survey_of(settings)
-    desired = survey_at(survey, sources, snapshot)
-    scrubber = Scrubber(desired.secrets)
     with History.open(settings.state) as past:
         memory, holds, waiting = past.applied(), past.holds(), past.held_plan()
+    survey = survey_of(settings)
+    survey.remember(memory)
+    desired = survey_at(survey, sources, snapshot)
+    scrubber = Scrubber(desired.secrets)
     policy = policy_of(settings)
     plan = build(desired, memory, policy)
     return View(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from paiwatch.catalog.service import Operator, Service
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.plan import Kind, Step
+from paiwatch.releases import seal
 from paiwatch.releases.release import Release
 
 _TEARDOWN = frozenset({Operator.STOP, Operator.DELETE})
@@ -68,6 +69,7 @@ def settle(
         files=now.files if release is None else release.files,
         reads=now.reads if release is None else release.reads,
         watched=now.watched if release is None else release.watched,
+        seal=now.seal if release is None else seal.seal(release),
     )
 
 
@@ -114,4 +116,5 @@ def adopted(
         env=service.env,
         timeout=service.timeout or 0.0,
         watched=release.watched,
+        seal=seal.seal(release),
     )

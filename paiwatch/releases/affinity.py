@@ -24,6 +24,7 @@ class Yaml:
     load_all: Callable[[str], list[Any]]
     dump: Callable[[Any], str]
     bad: type[ValueError]
+    version: str = ""  # of the library behind them
 
 
 class MisshapenError(ValueError):

@@ -48,7 +48,8 @@ class Release:
     `rendered` holds the bytes of rendered files only (keyed like `files`, relative to deploy/); all others are
     read from the snapshot by oid. The releases of a Desired have their names but not their bytes (`OnDemand`), as ten
     thousand of them would not fit in memory; `Survey.render` makes them again. `reads` is sorted and free of duplicates.
-    `watched` are files outside deploy/ that the service declares as inputs, by path from the tree's root.
+    `watched` are files outside deploy/ that the service declares as inputs, by path from the tree's root. `rules` are
+    those it was rendered by (seal.py), "" when something is to be told of it that only rendering finds.
     """
 
     service: str
@@ -57,6 +58,7 @@ class Release:
     rendered: Mapping[str, bytes] = field(repr=False)
     reads: tuple[Read, ...] = field(default=(), repr=False)
     watched: Mapping[str, Entry] = field(default_factory=dict, repr=False)
+    rules: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,21 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from paiwatch.catalog.catalog import Declared
 from paiwatch.catalog.components import Deploy
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import TOP, Sight
+from paiwatch.plan.applied import Memory
 from paiwatch.releases.assemble import Assembled, included_oids, release_of, template_oids, watching
 from paiwatch.releases.release import OnDemand
 from paiwatch.releases.render import Renderer
+from paiwatch.releases.seal import rules_of
 from paiwatch.snapshot import Contents
 from paiwatch.survey.components import Components
+from paiwatch.survey.recall import recall
 
 #: Services whose templates are in memory at once.
 _BATCH = 500
@@ -44,8 +48,12 @@ def survey_outcomes(
     read: Contents,
     renderer: Renderer,
     before: Outcomes,
+    memory: Memory = MappingProxyType({}),
 ) -> Outcomes:
-    """The outcomes for this src tree and this cluster_cfg, whose sections `changed` since `before` was made."""
+    """The outcomes for this src tree and this cluster_cfg, whose sections `changed` since `before` was made.
+
+    `memory` may save rendering those that `before` does not have; it never changes the result.
+    """
     wanted = components.catalog.services.keys() - components.catalog.invalid
     kept = {
         name: outcome
@@ -55,7 +63,9 @@ def survey_outcomes(
     for name in _suspects(changed, before.readers):
         if name in kept and not _is_same(kept[name], sight):
             del kept[name]
-    fresh = dict(_fresh(sorted(wanted - kept.keys()), components, sight, read=read, renderer=renderer))
+    missing = wanted - kept.keys()
+    fresh = dict(_recalled(missing & memory.keys(), components, sight, memory=memory, renderer=renderer))
+    fresh |= _fresh(sorted(missing - fresh.keys()), components, sight, read=read, renderer=renderer)
     others = dict(_watching_others(kept, components))
     if not fresh and not others and len(kept) == len(before.by_service):
         return before
@@ -71,7 +81,9 @@ def assembled_in_full(
 ) -> Assembled:
     """The release of one service with its rendered bytes."""
     contents = contents_of(service, deploy, read)
-    return release_of(service, deploy, contents=contents, sight=sight, renderer=renderer)
+    return _ruled(
+        service, release_of(service, deploy, contents=contents, sight=sight, renderer=renderer), renderer
+    )
 
 
 def contents_of(service: Service, deploy: Deploy, read: Contents) -> Mapping[str, bytes]:
@@ -104,6 +116,18 @@ def _watching_others(kept: Mapping[str, Outcome], components: Components) -> Ite
             yield name, replace(kept[name], assembled=assembled)
 
 
+def _recalled(
+    names: Iterable[str], components: Components, sight: Sight, *, memory: Memory, renderer: Renderer
+) -> Iterator[tuple[str, Outcome]]:
+    """Those that the record remembers just as they would be rendered."""
+    for name in names:
+        service, deploy = components.catalog.services[name], components.deploys[name]
+        release = recall(service, deploy, memory[name], sight, renderer)
+        if release is not None:
+            assembled = watching(Assembled(release=release), components.watched.get(name, {}))
+            yield name, Outcome(declared=components.declared[name], deploy=deploy, assembled=assembled)
+
+
 def _fresh(
     names: Iterable[str], components: Components, sight: Sight, *, read: Contents, renderer: Renderer
 ) -> Iterator[tuple[str, Outcome]]:
@@ -113,7 +137,7 @@ def _fresh(
         for name, service in services.items():
             deploy = components.deploys[name]
             assembled = release_of(service, deploy, contents=contents, sight=sight, renderer=renderer)
-            assembled = watching(assembled, components.watched.get(name, {}))
+            assembled = _ruled(service, watching(assembled, components.watched.get(name, {})), renderer)
             yield (
                 name,
                 Outcome(declared=components.declared[name], deploy=deploy, assembled=_light(assembled)),
@@ -138,6 +162,13 @@ def _batches(names: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(names)
     while batch := list(islice(rest, _BATCH)):
         yield batch
+
+
+def _ruled(service: Service, assembled: Assembled, renderer: Renderer) -> Assembled:
+    """With the rules in the release, unless problems came with it: recalled, it would come without them."""
+    if assembled.release is None or assembled.problems:
+        return assembled
+    return replace(assembled, release=replace(assembled.release, rules=rules_of(service, renderer)))
 
 
 def _light(assembled: Assembled) -> Assembled:

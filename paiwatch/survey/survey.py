@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from paiwatch import yamlplain
 from paiwatch.errors import StalledError
 from paiwatch.model.reads import Sight
+from paiwatch.plan.applied import Memory
 from paiwatch.problem import Problem
 from paiwatch.releases.affinity import Yaml
 from paiwatch.releases.assemble import watching
@@ -17,7 +18,9 @@ from paiwatch.survey.components import Components, survey_components
 from paiwatch.survey.configuration import Configuration, changed_sections, survey_configuration
 from paiwatch.survey.outcomes import Outcomes, assembled_in_full, contents_of, survey_outcomes
 
-_YAML = Yaml(load_all=yamlplain.load_all, dump=yamlplain.dump, bad=yamlplain.BadYamlError)
+_YAML = Yaml(
+    load_all=yamlplain.load_all, dump=yamlplain.dump, bad=yamlplain.BadYamlError, version=yamlplain.VERSION
+)
 
 
 class Survey:
@@ -45,6 +48,11 @@ class Survey:
         self._rendered_from: Configuration | None = None
         self._outcomes = Outcomes()
         self._read_src: Contents = _nothing
+        self._memory: Memory = {}
+
+    def remember(self, memory: Memory) -> None:
+        """What the record knows of an earlier life: it may save rendering at the first look."""
+        self._memory = memory
 
     def look(self, snapshot: Snapshot, read_config: Contents, read_src: Contents) -> Desired:
         """What this snapshot asks for. Raises TransientError when contents cannot be read; then nothing was remembered wrongly."""
@@ -113,7 +121,9 @@ class Survey:
             read=self._read_src,
             renderer=self._renderer,
             before=self._outcomes,
+            memory=self._memory,
         )
+        self._memory = {}
         self._rendered_from = configuration
 
 
