@@ -10,14 +10,14 @@ import click
 
 from paiwatch.cli import compare, deploys, exits, explained, table, view
 from paiwatch.cli.call import Call, configured
-from paiwatch.cli.exits import Code, line
+from paiwatch.cli.exits import Code
 from paiwatch.cli.view import Revisions, View
-from paiwatch.report import plans, times
+from paiwatch.report import markdown, plans, times
 from paiwatch.settings import Settings
-from paiwatch.snapshot import Snapshot
+from paiwatch.snapshot import Revision, Snapshot
 
 _HEADINGS = ("#", "level", "operator", "service", "kind", "why")
-_FORMS = ("table", "json")
+_FORMS = ("table", "json", "markdown")
 
 
 def _revisions(function: Callable[..., None]) -> Callable[..., None]:
@@ -42,10 +42,13 @@ def plan(call: Call, /, *, diff: bool, exit_code: bool, form: str | None, **revi
     """
     with _look(call.settings(), revisions) as look:
         seen = replace(look, plan=explained.explained(look))
-        if (form or str(call.output)) == "json":
-            _print_document(seen, diff=diff)
-        else:
-            _print_table(seen, diff=diff)
+        match form or str(call.output):
+            case "json":
+                _print_document(seen, diff=diff)
+            case "markdown":
+                click.echo(_page(seen), nl=False)
+            case _:
+                _print_table(seen, diff=diff)
         has_steps = bool(seen.plan.steps)
     if exit_code and has_steps:
         exits.leave(Code.CHANGES)
@@ -61,6 +64,7 @@ def _look(settings: Settings, revisions: dict[str, str | None]) -> AbstractConte
 
 def _print_document(seen: View, *, diff: bool) -> None:
     document = plans.plan_document(seen.plan, seen.problems)
+    document["held"] = plans.held_document(seen.held) if seen.held else None
     if diff:
         document["diff"] = _diff(seen)
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
@@ -73,24 +77,49 @@ def _print_table(seen: View, *, diff: bool) -> None:
         click.echo(f"\n{coloured(differences)}" if differences else "\nno file differs", nl=not differences)
 
 
+def _page(seen: View) -> str:
+    """For a comment on a pull request."""
+    snapshot = seen.desired.snapshot
+    notes = [plans.held_text(seen.held)] if seen.held is not None else []
+    return markdown.page(
+        seen.plan,
+        config=_masked(seen, snapshot.config.revision),
+        src=_masked(seen, snapshot.src.revision),
+        notes=[seen.scrub(note) for note in (*notes, *_notes(seen))],
+        problems=[replace(problem, message=seen.scrub(problem.message)) for problem in seen.problems],
+        diffs=deploys.diffs(seen),
+    )
+
+
+def _masked(seen: View, revision: Revision) -> Revision:
+    return replace(revision, author=seen.scrub(revision.author), subject=seen.scrub(revision.subject))
+
+
+def _notes(seen: View) -> Iterator[str]:
+    """What is to be said about services that have no step, or may not begin theirs."""
+    if seen.plan.kept:
+        names = ", ".join(seen.plan.kept)
+        yield f"kept, though gone from the tree (operators.removed: keep): {names}"
+    if holds := view.holds_in_force(seen):
+        now = time.time()
+        yield "\n".join(f"held: {view.hold_text(hold, now=now)}" for hold in holds)
+
+
 def _diff(seen: View) -> str:
     return "".join(text for _, text in deploys.diffs(seen))
 
 
 def _parts(seen: View) -> Iterator[str]:
     """The paragraphs of the table form."""
-    yield heading(seen.desired.snapshot, now=time.time())
+    yield seen.scrub(heading(seen.desired.snapshot, now=time.time()))
     yield steps(seen)
     if seen.plan.steps:
         yield plans.counts(seen.plan).sentence
-    if seen.plan.kept:
-        names = ", ".join(seen.plan.kept)
-        yield f"kept, though gone from the tree (operators.removed: keep): {names}"
-    if holds := view.holds_in_force(seen):
-        now = time.time()
-        yield "\n".join(f"held: {table.plain(view.hold_text(hold, now=now))}" for hold in holds)
+    if seen.held is not None:
+        yield table.styled(plans.held_text(seen.held), "yellow")
+    yield from (table.plain(note) for note in _notes(seen))
     if seen.problems:
-        yield "\n".join(["problems:", *(f"  {line(problem)}" for problem in seen.problems)])
+        yield "\n".join(["problems:", *(f"  {text}" for text in exits.lines(seen.problems))])
 
 
 def heading(snapshot: Snapshot, *, now: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Kind, Plan, Reason, Step
 from paiwatch.plan.wording import tell
 from paiwatch.problem import Problem
@@ -119,3 +120,23 @@ def _whys(step: Step) -> list[str]:
     """The reasons as they read aloud; a step that cannot run says so first."""
     held = [f"held: waits for {', '.join(step.held_by)}"] if step.held_by else []
     return held + [tell(reason) for reason in step.reasons]
+
+
+def held_document(held: HeldPlan) -> dict[str, Any]:
+    """A plan that waits for an approval: its name, why, whom it touches."""
+    return {
+        "digest": held.digest,
+        "reasons": [*held.reasons],
+        "services": [*held.services],
+        "approved": held.approved,
+    }
+
+
+def held_text(held: HeldPlan) -> str:
+    """What a person reads about it."""
+    why = "; ".join(held.reasons)
+    if held.approved:
+        return (
+            f"plan {held.digest[:12]} is approved ({why}); it runs with the daemon, or with `paiwatch once`"
+        )
+    return f"plan {held.digest[:12]} is held: {why}; nothing of it runs until {held.remedy}"

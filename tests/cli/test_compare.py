@@ -85,6 +85,28 @@ def test_the_diff_is_of_both_renderings_and_masked(history: History) -> None:
     assert "another-secret" not in text
 
 
+def test_a_page_for_a_pull_request(history: History) -> None:
+    first, _ = history.heads()
+    history.commit_config(
+        {"services-configuration.yaml": "web:\n  port: a|b<c>`d`\n  password: another-secret\n"},
+        "Use <b>strange|ports</b>, another-secret, @ana",
+    )
+
+    result = history.world.paiwatch("plan", "-o", "markdown", "--exit-code", "--from-config", first)
+
+    assert result.exit_code == 4
+    text = result.stdout
+    assert text.startswith("### paiwatch: 1 service: 1 changed, 0 pulled in as dependents\n")
+    row = next(line for line in text.split("\n") if line.startswith("| 1 |"))
+    assert row.startswith("| 1 | 0 | refresh | web | changed | ")
+    assert row.count("|") == 7
+    assert "8080 → a&#124;b&#60;c&#62;&#96;d&#96;, read by env.template:1" in row
+    assert "Ana: Use &#60;b&#62;strange&#124;ports&#60;/b&#62;, •••, @&#8203;ana" in row
+    assert "<details><summary>web</summary>\n\n```diff\n" in text
+    assert "another-secret" not in text
+    assert SECRET not in text
+
+
 def test_comparing_equals_what_the_daemon_plans_after_applying(history: History) -> None:
     config, src = history.heads()
     history.apply_all()
