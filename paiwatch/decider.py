@@ -26,6 +26,7 @@ from paiwatch.convergence.events import (
 )
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle, is_settled, progress
+from paiwatch.errors import ConfigError
 from paiwatch.gate import Gate
 from paiwatch.inbox import Command, Looked, Underway
 from paiwatch.news import (
@@ -193,7 +194,10 @@ class Decider:
 
     async def approve(self, prefix: str) -> str:
         """Accept the plan that waits, if its digest begins so; gives the digest. Raises ConfigError for any other."""
-        assert self.desired is not None
+        if self.desired is None:
+            raise ConfigError(
+                "the tree has not been read yet, or cannot be used; `paiwatch validate` says why"
+            )
         digest = await self._gate.approve(prefix, *await self._plan(self.desired))
         await self.replan()
         return digest

@@ -1,0 +1,92 @@
+"""Service management: one operator over a list of services, in the right order, as `paiwatch service` asks for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+
+from paiwatch.catalog.service import Operator
+from paiwatch.desk import Desk, Reply, Request
+from paiwatch.errors import ConfigError
+from paiwatch.news import News
+from paiwatch.plan.applied import HeldBy, Hold
+from paiwatch.plan.asked import Request as AskedFor
+from paiwatch.plan.asked import asked
+from paiwatch.plan.plan import Plan
+from paiwatch.problem import errors
+from paiwatch.report.tidings import told
+
+_DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
+
+
+async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
+    """Run one operator over a list of services, telling each step as it begins and ends."""
+    operator = Operator(request["operator"])
+    heard: asyncio.Queue[News | None] = asyncio.Queue()
+    desk.listeners.add(heard.put_nowait)
+    try:
+        closed = await desk.decider.between_events(lambda: _accept_asked(desk, operator, request))
+        async for news in _until(closed, heard):
+            if (reply := told(news)) is not None:
+                yield reply
+        yield {"ok": True, "succeeded": closed.result()}
+    finally:
+        desk.listeners.discard(heard.put_nowait)
+
+
+async def _until(closed: asyncio.Future[bool], heard: asyncio.Queue[News | None]) -> AsyncIterator[News]:
+    """What is heard until the generation is closed, its last news included."""
+    closed.add_done_callback(lambda _: heard.put_nowait(None))
+    while (news := await heard.get()) is not None:
+        yield news
+
+
+async def _accept_asked(desk: Desk, operator: Operator, request: Request) -> "asyncio.Future[bool]":
+    desired = desk.desired
+    memory = await desk.writer.do(desk.record.memory)
+    names = tuple(request.get("names", ()))
+    wish = AskedFor(
+        operator=operator,
+        names=names,
+        skip=frozenset(request.get("without", ())) | await _down(desk, operator, names),
+        only=bool(request.get("only", False)),
+    )
+    plan = _once(asked(wish, desired, memory, desk.policy))
+    if faults := errors(plan.problems):
+        raise ConfigError(f"cannot {operator} that", faults)
+    await _hold_or_lift(desk, operator, frozenset(step.id.service for step in plan.steps))
+    return await desk.decider.accept(plan, asked=True)
+
+
+async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> frozenset[str]:
+    """What a refresh passes over: services that a person stopped. Naming one of them is a mistake worth hearing of."""
+    if operator is not Operator.REFRESH:
+        return frozenset()
+    holds = await desk.writer.do(desk.record.holds)
+    down = frozenset(name for name, hold in holds.items() if hold.by in _DOWN)
+    if named := sorted(down & set(names)):
+        remedy = f"`paiwatch service start -n {named[0]}` starts it"
+        raise ConfigError(
+            f"{', '.join(named)}: {holds[named[0]].by} by a person; nothing to refresh; {remedy}"
+        )
+    return down
+
+
+def _once(plan: Plan) -> Plan:
+    """Tried once: a person waits, sees what went wrong, and asks again."""
+    steps = tuple(replace(step, retries=replace(step.retries, attempts=1)) for step in plan.steps)
+    return replace(plan, steps=steps)
+
+
+async def _hold_or_lift(desk: Desk, operator: Operator, services: frozenset[str]) -> None:
+    """What a person stopped stays stopped until a person starts it; written before the first script runs."""
+    holds = await desk.writer.do(desk.record.holds)
+    by = {Operator.STOP: HeldBy.STOPPED, Operator.DELETE: HeldBy.DELETED}.get(operator)
+    at = desk.clock.wall()
+    for service in sorted(services):
+        if by is not None:
+            hold = Hold(service=service, by=by, reason=f"service {operator}", since=at)
+            await desk.writer.do(partial(desk.record.hold, hold))
+        elif operator is Operator.START and service in holds and holds[service].by in _DOWN:
+            await desk.writer.do(partial(desk.record.lift, service))
+    await desk.decider.refresh_holds()
