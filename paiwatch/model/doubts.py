@@ -13,8 +13,8 @@ from paiwatch.model.reads import How, KeyPath
 from paiwatch.model.tracking import Touch
 from paiwatch.problem import Problem
 
-#: Questions that look at more than the place itself.
-_WIDE = frozenset({How.SUBTREE, How.KEYS, How.LENGTH})
+#: Questions about what lies directly below a place.
+_LISTING = frozenset({How.KEYS, How.LENGTH})
 
 
 class Instead(Enum):
@@ -48,7 +48,8 @@ class Doubt:
     def concerns(self, path: KeyPath, how: str) -> bool:
         """Whether the answer to this question may depend on the doubtful place: it lies there, below, or looks over it."""
         if len(path) < len(self.path):
-            return how in _WIDE and self.path[: len(path)] == path
+            is_over = how == How.SUBTREE or (how in _LISTING and len(path) + 1 == len(self.path))
+            return is_over and self.path[: len(path)] == path
         return path[: len(self.path)] == self.path
 
 
