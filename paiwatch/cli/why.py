@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from paiwatch.cli import explained, holder, table, view
+from paiwatch.cli import explained, holder, since, table, view
 from paiwatch.cli.call import Call, shared
+from paiwatch.cli.since import Since
 from paiwatch.cli.view import View
 from paiwatch.errors import ConfigError
 from paiwatch.plan import why as explaining
@@ -31,11 +32,13 @@ def why(call: Call, *, service: str) -> None:
         last = next((runs.as_seen(row, is_alive=is_alive) for row in past.runs(service, limit=1)), None)
         if last is None and service not in _known(seen):
             raise ConfigError(_unknown(service, seen))
+        past_it = since.since_applied(service, seen, settings)
         if call.wants_json:
-            click.echo(json.dumps(_document(service, seen, last), indent=2, ensure_ascii=False))
+            document = _document(service, seen, last, past_it)
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         else:
             width = table.screen_width()
-            for text in _paragraphs(service, seen, last):
+            for text in _paragraphs(service, seen, last, past_it):
                 click.echo(table.wrapped(table.plain(text), width))
 
 
@@ -54,14 +57,14 @@ def _why_not(service: str, seen: View) -> tuple[str, ...]:
     return explaining.why_not(service, seen.desired, seen.memory, seen.plan)
 
 
-def _paragraphs(service: str, seen: View, last: RunRow | None) -> Iterator[str]:
+def _paragraphs(service: str, seen: View, last: RunRow | None, past_it: Since) -> Iterator[str]:
     """Now, then what holds it, then the past."""
     for step in seen.plan.steps:
         if step.id.service == service:
             first, *rest = explaining.explain(step)
             yield "\n".join([f"would run: {first}", *(f"  {sentence}" for sentence in rest)])
     if sentences := _why_not(service, seen):
-        first, *rest = sentences
+        first, *rest = *sentences, *past_it.sentences
         yield "\n".join([f"would not run: {first}", *(f"  {sentence}" for sentence in rest)])
     now = time.time()
     yield from (f"held: {view.hold_text(hold, now=now)}" for hold in view.holds_in_force(seen, service))
@@ -78,13 +81,14 @@ def _last(last: RunRow, now: float) -> list[str]:
     ]
 
 
-def _document(service: str, seen: View, last: RunRow | None) -> dict[str, Any]:
+def _document(service: str, seen: View, last: RunRow | None, past_it: Since) -> dict[str, Any]:
     """The shape of `why -o json` (docs/cli.md)."""
     problems = [problem for problem in seen.plan.problems if problem.service == service]
     return {
         "service": service,
         "steps": [plans.step_document(step) for step in seen.plan.steps if step.id.service == service],
-        "why_not": [*_why_not(service, seen)],
+        "why_not": [*_why_not(service, seen), *past_it.sentences],
+        "changed_elsewhere": [{"key": each.key, "readers": [*each.readers]} for each in past_it.keys],
         "problems": [plans.problem_document(problem) for problem in problems],
         "last_run": None if last is None else runs.run_document(last),
     }

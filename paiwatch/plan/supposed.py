@@ -32,6 +32,7 @@ def _applied(step: Step, desired: Desired, done: Mapping[str, Step]) -> Applied:
         src=desired.snapshot.src.revision.id,
         files=release.files,
         reads=release.reads,
+        watched=release.watched,
         scripts=desired.services[name].scripts,
         folder=step.folder,
         env=step.env,

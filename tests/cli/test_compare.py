@@ -74,6 +74,20 @@ def test_a_service_that_came_and_one_that_went(history: History) -> None:
     assert "kept, though gone from the tree (operators.removed: keep): web" in result.stdout
 
 
+def test_a_watched_file_is_a_reason(history: History) -> None:
+    declaration = "watch: [VERSION]\nstart-script: start.sh\nrefresh-script: start.sh\n"
+    history.commit_src(
+        {"src/db/deploy/service.yaml": declaration, "src/db/deploy/VERSION": "x", "VERSION": "1\n"}
+    )
+    first = history.heads()[1]
+    commit = history.commit_src({"VERSION": "2\n"}, "Release 2")
+
+    document = history.world.document("plan", "--from-src", first)
+
+    (reason,) = document["steps"][0]["reasons"]
+    assert (reason["file"], reason["commit"]["id"]) == ("VERSION", commit)
+
+
 def test_the_diff_is_of_both_renderings_and_masked(history: History) -> None:
     first, _ = history.heads()
     history.commit_config({"services-configuration.yaml": "web:\n  port: 9090\n  password: another-secret\n"})
