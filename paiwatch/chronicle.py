@@ -26,6 +26,8 @@ from paiwatch.problem import Problem, Severity
 
 log = logs.get_logger("paiwatch")
 
+_DETACH = "a process that shall outlive its script needs: setsid env -u PAIWATCH_RUN_ID COMMAND … >FILE 2>&1 </dev/null &"
+
 _PHASES = {
     Phase.STARTED: logs.DAEMON_STARTED,
     Phase.READY: logs.DAEMON_READY,
@@ -119,6 +121,9 @@ def _ended(news: StepEnded) -> None:
     facts = {"run": news.run, "attempt": news.attempt, "outcome": str(result.outcome), "exit": result.exit}
     facts["seconds"] = round(result.seconds, 3)
     ids = _ids(news.step, news.generation)
+    if result.outcome is Outcome.SUCCEEDED and result.message:
+        log.warning(logs.STEP_FINISHED, **ids, **facts, message=result.message, remedy=_DETACH)
+        return
     if result.outcome is Outcome.SUCCEEDED:
         log.info(logs.STEP_FINISHED, **ids, **facts)
         return

@@ -15,6 +15,8 @@ from paiwatch.desk import Desk, Reply, Request
 from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import News
 from paiwatch.plan.applied import EVERYTHING, HeldBy, Hold
+from paiwatch.problem import errors
+from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 _PATIENCE = 10_000  # news that may wait for one listener
@@ -22,7 +24,10 @@ _PATIENCE = 10_000  # news that may wait for one listener
 
 async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
     """Do what one request asks. A fault of the request or the tree becomes a last reply with "ok": false."""
-    verb = request.get("verb")
+    if not isinstance(request.get("verb"), str):
+        yield {"ok": False, "bad_input": True, "error": 'a request is a mapping with a "verb"'}
+        return
+    verb = request["verb"]
     try:
         if verb == "service":
             async for reply in management.manage(desk, request):
@@ -39,6 +44,12 @@ async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
         yield {"ok": False, "bad_input": True, "error": str(fault), "problems": problems}
     except PaiwatchError as fault:
         yield {"ok": False, "error": str(fault)}
+    except (TypeError, ValueError, KeyError) as fault:
+        yield {
+            "ok": False,
+            "bad_input": True,
+            "error": f"{verb}: this request cannot be understood: {fault!r}",
+        }
 
 
 async def _follow(desk: Desk) -> AsyncIterator[Reply]:
@@ -70,12 +81,15 @@ async def _follow(desk: Desk) -> AsyncIterator[Reply]:
 
 async def _progress(desk: Desk, _: Request) -> Reply:
     decider = desk.decider
-    desired = decider.desired
+    seen = decider.seen
+    faults = dict(desk.faults)
+    if seen is not None and seen.is_broken:
+        faults["newest commit"] = _unusable(seen)
     return {
         "pid": os.getpid(),
         "since": desk.since,
         "generation": decider.generation,
-        "snapshot": {"config": decider.ids[0], "src": decider.ids[1]} if decider.ids else None,
+        "snapshot": {"config": decider.ids[0], "src": decider.ids[1]} if decider.generation else None,
         "steps": [
             {
                 "service": step.service,
@@ -87,13 +101,20 @@ async def _progress(desk: Desk, _: Request) -> Reply:
             }
             for step, progress in decider.progress().items()
         ],
-        "settled": decider.is_settled,
+        "settled": decider.is_settled and not faults,
         "draining": decider.is_draining,
         "kept": list(decider.kept),
-        "invalid": sorted(desired.invalid) if desired else [],
-        "problems": [str(problem) for problem in desired.problems] if desired else [],
-        "faults": dict(desk.faults),
+        "invalid": sorted(seen.invalid) if seen else [],
+        "problems": [str(problem) for problem in seen.problems] if seen else [],
+        "faults": faults,
     }
+
+
+def _unusable(seen: Desired) -> str:
+    """Why no plan can be made from the newest commit."""
+    config, src = seen.snapshot.ids
+    first = next(problem for problem in errors(seen.problems) if not problem.service)
+    return f"config {config[:8]} with src {src[:8]} cannot be used, the last good one stays: {first}"
 
 
 def _as_wall(clock: Clock, moment: float) -> float:
@@ -121,7 +142,7 @@ async def retry(desk: Desk, services: frozenset[str]) -> Reply:
 
 
 async def _suspend(desk: Desk, request: Request) -> Reply:
-    service = request.get("service") or EVERYTHING
+    service = _one(request)
     _check_known(desk, service)
     hold = Hold(
         service=service,
@@ -139,7 +160,7 @@ async def _suspend(desk: Desk, request: Request) -> Reply:
 
 
 async def _resume(desk: Desk, request: Request) -> Reply:
-    service = request.get("service") or EVERYTHING
+    service = _one(request)
 
     async def work() -> bool:
         holds = await desk.writer.do(desk.record.holds)
@@ -151,6 +172,14 @@ async def _resume(desk: Desk, request: Request) -> Reply:
         return True
 
     return {"resumed": await desk.decider.between_events(work)}
+
+
+def _one(request: Request) -> str:
+    """The service that is named, or everything when none is."""
+    service = request.get("service")
+    if service is not None and not isinstance(service, str):
+        raise ConfigError(f"a service is named by a text, not by {service!r}")
+    return service or EVERYTHING
 
 
 def _check_known(desk: Desk, service: str) -> None:

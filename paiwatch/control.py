@@ -51,7 +51,7 @@ class ControlServer:
         with suppress(ConnectionError, TimeoutError):
             try:
                 request = json.loads(await asyncio.wait_for(reader.readline(), 10))
-                async for reply in self._answer(request):
+                async for reply in self._answer(request if isinstance(request, dict) else {}):
                     writer.write(json.dumps(reply).encode() + b"\n")
                     await writer.drain()
             except ValueError:

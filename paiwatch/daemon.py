@@ -96,6 +96,7 @@ async def assemble(
             gate=gate,
             machine=Machine(Limits(parallel=operators.parallel), failures=await _failures(record, writer)),
             retention=settings.retention,
+            seen_before=await writer.do(record.latest_generation),
             record=record,
             writer=writer,
             runner=runner,

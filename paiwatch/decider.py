@@ -68,6 +68,7 @@ class Decider:
         clock: Clock,
         tell: Listener,
         retention: Retention,
+        seen_before: tuple[int, tuple[str, str]],
         converges: bool,
     ) -> None:
         self._machine = machine
@@ -88,9 +89,9 @@ class Decider:
         self._wake_at: float | None = None
         self._draining = False
         self._latest: GenerationAccepted | None = None
-        self.desired: Desired | None = None
-        self.generation = 0
-        self.ids: tuple[str, str] | None = None  # snapshot of the newest generation
+        self.seen: Desired | None = None  # the newest look, usable or not
+        self.desired: Desired | None = None  # the newest look that a plan can be made from
+        self.generation, self.ids = seen_before  # of the newest generation, and its snapshot
         self.planned = asyncio.Event()  # set after the first plan
 
     # ── from outside ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,8 +149,9 @@ class Decider:
 
     @property
     def is_settled(self) -> bool:
-        """Whether every accepted generation is closed, nothing runs, and no plan waits for an approval."""
-        return not self._open and not self._runs and self._gate.held is None
+        """Whether the newest look is planned, every generation is closed, nothing runs, no plan waits for an approval."""
+        at_rest = not self._open and not self._runs and self._gate.held is None
+        return at_rest and self.seen is self.desired
 
     @property
     def held(self) -> HeldPlan | None:
@@ -255,8 +257,9 @@ class Decider:
             self._idle.notify_all()
 
     async def _look_at(self, desired: Desired) -> None:
-        if desired is self.desired:
+        if desired is self.seen:
             return
+        self.seen = desired
         await self._runner.hide(desired.secrets)
         self._tell(ProblemsFound(problems=desired.problems))
         if desired.is_broken:  # nothing can be planned from it: the last good state keeps running

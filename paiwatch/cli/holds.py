@@ -12,6 +12,8 @@ from paiwatch.cli.call import Call, shared
 @shared
 def suspend(call: Call, service: str | None, reason: str) -> None:
     """Start nothing more for SERVICE (or for all) until `paiwatch resume`. What runs now finishes; it survives restarts."""
+    if not reason.strip():
+        raise click.UsageError("say why with --reason: whoever looks at status tonight will wonder")
     reply = obey(call, {"verb": "suspend", "service": service, "reason": reason})
     finish(call, reply, f"{service or 'every service'} suspended: {reason}")
 
@@ -22,5 +24,5 @@ def suspend(call: Call, service: str | None, reason: str) -> None:
 def resume(call: Call, service: str | None) -> None:
     """Take back `paiwatch suspend` for SERVICE (or the one for all)."""
     reply = obey(call, {"verb": "resume", "service": service})
-    what = service or "the suspension of every service"
+    what = service or "everything"
     finish(call, reply, f"{what} resumed" if reply["resumed"] else f"{what} was not suspended")

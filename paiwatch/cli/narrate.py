@@ -41,8 +41,8 @@ def _planned(news: Mapping[str, Any]) -> str:
 
 def _ended(news: Mapping[str, Any]) -> str:
     text = f"{news['step']} {news['outcome']} after {news['seconds']:.1f} s"
+    text += f" ({news['message']})" if news["message"] else ""
     if news["outcome"] != "succeeded":
-        text += f" ({news['message']})" if news["message"] else ""
         text += f"; `paiwatch logs {news['run']}` shows its output"
     if news["retry_in"] is not None:
         text += f"; next try in {news['retry_in']:.0f} s"

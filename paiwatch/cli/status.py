@@ -92,7 +92,7 @@ def _heading(found: Status, worker: Holder | None, now: float) -> Iterator[str]:
     yield _settled_text(found)
     if found.daemon is not None:
         for name, fault in sorted(found.daemon.faults.items()):
-            yield f"{name} cannot be read: {fault}"
+            yield f"{name}: {fault}"
 
 
 def _daemon_text(daemon: Daemon | None, worker: Holder | None, now: float) -> str:

@@ -19,6 +19,8 @@ def build(desired: Desired, memory: Memory, policy: Policy) -> Plan:
 
     Services in a circle should be invalid already (the catalog says so); if some are not, they count as invalid here.
     """
+    if desired.is_broken:  # nobody can tell what should be: the last good state stays
+        return assemble(desired, (), desired.problems)
     wanted = changes.split(desired)
     found = changes.find_changes(wanted, memory)
     hit = impact.find_impact(found.kinds, wanted, memory, policy)

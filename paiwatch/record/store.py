@@ -83,9 +83,10 @@ class Record:
 
     # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def latest_generation(self) -> int:
-        """The newest generation's number, 0 before the first."""
-        return self._ledger.read_latest_generation()
+    def latest_generation(self) -> tuple[int, tuple[str, str]]:
+        """The newest generation's number and its config and src revision ids; 0 and empty ones before the first."""
+        newest = self._ledger.read_latest_generation()
+        return newest, self._ledger.read_revisions(newest)
 
     def accept(self, plan: Plan, config: Revision, src: Revision, *, at: float) -> int:
         """Write the plan down as a generation with its steps and reasons (also an empty one); gives its number."""

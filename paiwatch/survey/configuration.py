@@ -57,10 +57,9 @@ def survey_configuration(
         before = replace(
             before, files={}, defaults={}, last_pass=None
         )  # another model reads the files in another way
-    dialect = yamltext.Dialect.OPENPAI if components.is_openpai else yamltext.Dialect.STRICT
     known = before.files if before else {}
-    files = _parsed(_config_files(tree, is_openpai=components.is_openpai), read_config, known, dialect)
-    defaults = _defaults(components, read_src, before, dialect)
+    files = _parsed(_config_files(tree, is_openpai=components.is_openpai), read_config, known)
+    defaults = _defaults(components, read_src, before)
     is_same = before is not None and files == before.files and defaults == before.defaults
     if is_same and before is not None and not components.is_openpai:
         return replace(before, tree=tree, components=components)
@@ -148,33 +147,31 @@ def _config_files(tree: Tree, *, is_openpai: bool) -> dict[str, Entry]:
     }
 
 
-def _defaults(
-    components: Components, read: Contents, before: Configuration | None, dialect: yamltext.Dialect
-) -> _Shelf:
+def _defaults(components: Components, read: Contents, before: Configuration | None) -> _Shelf:
     """Without the places of keys: nobody asks for them, and thousands of files have very many."""
     if before is not None and components is before.components:
         return before.defaults
     known = before.defaults if before else {}
-    shelf = _parsed(dict(components.defaults.values()), read, known, dialect)
+    shelf = _parsed(dict(components.defaults.values()), read, known)
     return {
         path: kept if known.get(path) is kept else (kept[0], replace(kept[1], marks={}))
         for path, kept in shelf.items()
     }
 
 
-def _parsed(entries: Mapping[str, Entry], read: Contents, known: _Shelf, dialect: yamltext.Dialect) -> _Shelf:
+def _parsed(entries: Mapping[str, Entry], read: Contents, known: _Shelf) -> _Shelf:
     fresh = {path: entry for path, entry in entries.items() if path not in known or known[path][0] != entry}
     contents = read({entry.oid for entry in fresh.values() if entry.mode is not Mode.SUBMODULE})
     return {
-        path: (entry, _document(path, entry, contents, dialect)) if path in fresh else known[path]
+        path: (entry, _document(path, entry, contents)) if path in fresh else known[path]
         for path, entry in entries.items()
     }
 
 
-def _document(path: str, entry: Entry, contents: Mapping[str, bytes], dialect: yamltext.Dialect) -> Document:
+def _document(path: str, entry: Entry, contents: Mapping[str, bytes]) -> Document:
     if entry.mode in {Mode.LINK, Mode.SUBMODULE}:
         problem = Problem(
             file=path, message="is a symbolic link or a submodule", remedy="put the file itself here"
         )
         return Document(file=path, value=None, problems=(problem,))
-    return yamltext.parse(contents[entry.oid], file=path, dialect=dialect)
+    return yamltext.parse(contents[entry.oid], file=path, dialect=yamltext.Dialect.OPENPAI)

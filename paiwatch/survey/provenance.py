@@ -1,12 +1,14 @@
 """Provenance: the commit that brought a change, and the line of the configuration that holds a key. Only to explain.
 
 A file's commit is the newest since what was applied that made the file what it is now. A key's is the newest that made the
-key what it is now, in the file that holds it. What a parser computes lies in no file: its commit is the only one that
-touched configuration, if there is only one. Where none of this is certain nothing is told.
+key what it is now, in the file that holds it. What a parser computes lies in no file: its commit is the only one that touched
+configuration, else the newest after which the key was what it is now, found by working out cluster_cfg at each of them.
+Where none of this is certain nothing is told.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from paiwatch import yamltext
@@ -15,6 +17,12 @@ from paiwatch.errors import TransientError
 from paiwatch.model.cluster_cfg import SERVICES, SUFFIX
 from paiwatch.model.reads import How, KeyPath, Sight, find, fingerprint, is_container
 from paiwatch.snapshot import Commit, Contents, Revision, Tree
+
+#: Commits of config at which cluster_cfg is worked out again; each may cost a run of the parsers.
+_MOST_REPLAYED = 20
+
+#: Gives cluster_cfg at a revision of config with the present src; None when that has errors or is gone.
+Replay = Callable[[str], Sight | None]
 
 _WHOLE = frozenset({How.VALUE, How.MISSING, How.PRESENT})
 
@@ -40,10 +48,11 @@ class Holder:
 class Provenance:
     """Remembers commits and documents while one plan is explained. `sight` is the cluster_cfg that templates see."""
 
-    def __init__(self, config: Side, src: Side, sight: Sight | None) -> None:
+    def __init__(self, config: Side, src: Side, sight: Sight | None, replay: Replay) -> None:
         self._config = config
         self._src = src
         self._sight = sight
+        self._replay = cache(replay)
         self._logs: dict[tuple[str, str], tuple[Commit, ...]] = {}
         self._documents: dict[str, Document | None] = {}
 
@@ -63,7 +72,7 @@ class Provenance:
             commits = self._log(holder.side, since[0] if holder.side is self._config else since[1])
             if found := self._made(holder, how, commits):
                 return found
-        return self._only_one(since)
+        return self._only_one(since) or self._replayed(path, how, since[0])
 
     def origin(self, path: KeyPath) -> str:
         """`file:line` that holds this key now; empty when no file does, as for what a parser computes."""
@@ -102,18 +111,37 @@ class Provenance:
 
     def _only_one(self, since: tuple[str, str]) -> Revision | None:
         """The commit that touched configuration or defaults, if there is just one."""
-        prefix = self._config.tree.prefix
-        touched = {
-            commit.revision.id: commit.revision
-            for commit in self._log(self._config, since[0])
-            if any(path.startswith(prefix) and path.endswith(SUFFIX) for path in commit.changes)
-        }
+        touched = {commit.revision.id: commit.revision for commit in self._of_config(since[0])}
         touched |= {
             commit.revision.id: commit.revision
             for commit in self._log(self._src, since[1])
             if any("/config/" in path for path in commit.changes)
         }
         return next(iter(touched.values())) if len(touched) == 1 else None
+
+    def _replayed(self, path: KeyPath, how: str, since: str) -> Revision | None:
+        """The newest commit of config with which the key is what it is now, and without which it was not."""
+        commits = self._of_config(since)
+        if not commits or len(commits) > _MOST_REPLAYED or self._sight is None:
+            return None
+        now = self._sight.see(path, how)
+        older = [commit.revision.id for commit in commits[1:]] + [since]
+        for commit, before in zip(commits, older, strict=True):
+            here, there = self._replay(commit.revision.id), self._replay(before)
+            if here is None or there is None:
+                return None
+            if here.see(path, how) == now != there.see(path, how):
+                return commit.revision
+        return None
+
+    def _of_config(self, since: str) -> tuple[Commit, ...]:
+        """Commits that touched a file of the configuration."""
+        prefix = self._config.tree.prefix
+        return tuple(
+            commit
+            for commit in self._log(self._config, since)
+            if any(path.startswith(prefix) and path.endswith(SUFFIX) for path in commit.changes)
+        )
 
     def _seen(self, holder: Holder, oid: str, how: str) -> str:
         """What a reading of this key meets in this version of the file."""

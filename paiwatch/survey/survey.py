@@ -56,6 +56,8 @@ class Survey:
 
     def look(self, snapshot: Snapshot, read_config: Contents, read_src: Contents) -> Desired:
         """What this snapshot asks for. Raises TransientError when contents cannot be read; then nothing was remembered wrongly."""
+        if missing := _missing_folders(snapshot):
+            return Desired(snapshot=snapshot, services={}, releases={}, invalid=frozenset(), problems=missing)
         self._read_src = read_src
         self._components = survey_components(snapshot.src, read_src, self._components, openpai=self._openpai)
         self._suit(self._components)
@@ -68,10 +70,11 @@ class Survey:
             parser_timeout=self._parser_timeout,
             before=self._configuration,
         )
+        secrets = _secrets(self._configuration, self._components, self._secret)
         if self._configuration.is_broken or self._configuration.sight is None:
-            return _broken(snapshot, self._components, self._configuration)
+            return _broken(snapshot, self._components, self._configuration, secrets)
         self._render(self._components, self._configuration, self._configuration.sight)
-        return _desired(snapshot, self._components, self._configuration, self._outcomes)
+        return _desired(snapshot, self._components, self._configuration, self._outcomes, secrets)
 
     def render(self, service: str) -> Release:
         """The release of this service at the last look with a usable configuration, with the bytes of its rendered files.
@@ -131,11 +134,30 @@ def _nothing(_oids: object) -> Mapping[str, bytes]:
     return {}
 
 
-def _secrets(configuration: Configuration) -> frozenset[str]:
-    return frozenset().union(*configuration.secrets.values())
+def _missing_folders(snapshot: Snapshot) -> tuple[Problem, ...]:
+    """A folder that is not in its tree: more likely a slip in the settings or a move than the wish to remove everything."""
+    trees = (("config", snapshot.config), ("src", snapshot.src))
+    return tuple(
+        Problem(
+            file=f"{role}: {tree.folder}",
+            message=f"the folder does not exist in {tree.revision.short}",
+            remedy=f"correct '{role}.folder' in the settings, or put the folder back",
+        )
+        for role, tree in trees
+        if tree.prefix and not any(path.startswith(tree.prefix) for path in tree.files)
+    )
 
 
-def _broken(snapshot: Snapshot, components: Components, configuration: Configuration) -> Desired:
+def _secrets(configuration: Configuration, components: Components, secret: re.Pattern[str]) -> frozenset[str]:
+    """Values that no text may show: of cluster_cfg, and of the `env` of services."""
+    services = components.catalog.services.values()
+    declared = {value for each in services for key, value in each.env.items() if secret.search(key)}
+    return frozenset(declared).union(*configuration.secrets.values())
+
+
+def _broken(
+    snapshot: Snapshot, components: Components, configuration: Configuration, secrets: frozenset[str]
+) -> Desired:
     """Without a usable cluster_cfg nobody can tell what any service should be: all are invalid, none has a release."""
     catalog = components.catalog
     return Desired(
@@ -144,12 +166,16 @@ def _broken(snapshot: Snapshot, components: Components, configuration: Configura
         releases={},
         invalid=frozenset(components.declared),
         problems=tuple(sorted((*catalog.problems, *components.blind, *configuration.problems))),
-        secrets=_secrets(configuration),
+        secrets=secrets,
     )
 
 
 def _desired(
-    snapshot: Snapshot, components: Components, configuration: Configuration, outcomes: Outcomes
+    snapshot: Snapshot,
+    components: Components,
+    configuration: Configuration,
+    outcomes: Outcomes,
+    secrets: frozenset[str],
 ) -> Desired:
     catalog = components.catalog
     assembled = {name: outcome.assembled for name, outcome in outcomes.by_service.items()}
@@ -163,5 +189,5 @@ def _desired(
         releases={name: one.release for name, one in assembled.items() if one.release is not None},
         invalid=catalog.invalid | failed,
         problems=tuple(sorted(problems)),
-        secrets=_secrets(configuration),
+        secrets=secrets,
     )

@@ -106,7 +106,7 @@ def test_people_read_of_the_daemon_first(world: World) -> None:
     assert lines[0].startswith("daemon: pid 4711, started ")
     assert lines[0].endswith(", draining")
     assert "not settled: broken (invalid), db (running), web (waiting)" in lines
-    assert "config cannot be read: git.example.com does not answer" in lines
+    assert "config: git.example.com does not answer" in lines
     assert any(line.startswith("web") and line.endswith("waits for db") for line in lines)
 
 

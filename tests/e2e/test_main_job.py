@@ -167,3 +167,52 @@ def test_many_pushes_while_scripts_run_end_at_the_last_commit(platform: Platform
     }
     assert overlaps(platform.trace()) == []
     assert {run["outcome"] for run in platform.json("history", "-n", "1000")} == {"succeeded"}
+
+
+def test_unusable_configuration_is_told_and_the_last_good_state_stays(platform: Platform) -> None:
+    platform.start()
+    platform.wait_settled(platform.git(platform.work, "rev-parse", "HEAD").strip())
+    (platform.work / "layout.yaml").write_text("machine-list: [\n")
+    broken = platform.push("break the layout")
+    platform.wait_until(lambda: "layout.yaml" in platform.log(), "the problem in the log")
+
+    status = platform.json("status")
+    assert status["settled"] is False
+    assert "layout.yaml:" in platform.cli("status")
+    assert broken[:8] in platform.cli("status")
+    assert {row["state"] for row in status["services"]} <= {"up-to-date", "invalid"}
+
+    (platform.work / "layout.yaml").write_text("machine-list: []\n")
+    platform.wait_settled(platform.push("mend it"))
+    assert platform.json("status")["settled"] is True
+
+
+def test_folder_that_is_not_in_the_tree_removes_nothing(platform: Platform) -> None:
+    platform.operators = "{removed: delete}"
+    platform.write_settings()
+    platform.start()
+    platform.wait_settled(platform.git(platform.work, "rev-parse", "HEAD").strip())
+
+    (platform.root / "tree" / "src").rename(platform.root / "tree" / "source")
+    platform.wait_until(lambda: "the folder does not exist" in platform.log(), "the problem in the log")
+
+    assert not [step for step in began(platform) if step.startswith(("stop", "delete"))]
+    assert "the folder does not exist" in platform.cli("validate", code=2)
+
+
+def test_restart_without_news_opens_no_generation(platform: Platform) -> None:
+    platform.start()
+    before = platform.wait_settled(platform.git(platform.work, "rev-parse", "HEAD").strip())
+
+    platform.stop()
+    platform.cli("once")
+
+    assert platform.json("status")["generation"] == before["generation"]
+
+
+def test_child_that_a_script_leaves_behind_is_ended_and_told(platform: Platform) -> None:
+    platform.add("alone", start="setsid sleep 300 & sleep 0.1")
+    platform.start()
+    platform.wait_until(lambda: "processes left behind" in platform.log(), "the warning")
+
+    assert "env -u PAIWATCH_RUN_ID" in platform.log()
