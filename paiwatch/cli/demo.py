@@ -177,7 +177,9 @@ async def _stay(world: Playground) -> None:
 
 async def _clean_up(world: Playground, daemon: asyncio.subprocess.Process) -> None:
     """Leave nothing behind: delete every service with its own scripts, then stop the daemon."""
-    _heading("Clean-up: every service is deleted with its own scripts, dependents first; then the daemon stops")
+    _heading(
+        "Clean-up: every service is deleted with its own scripts, dependents first; then the daemon stops"
+    )
     try:
         await world.paiwatch("service", "delete", "--yes")
     except PaiwatchError as fault:

@@ -80,9 +80,7 @@ class Renderer:
             return self._render_plainly(name, sheet, cluster_cfg, error)
         return Rendered(content=content, touched=settled(touched), blanks=frozenset(self._environment.blanks))
 
-    def retrace(
-        self, name: str, sheet: Sheet, cluster_cfg: Mapping[Any, Any], touched: set[Touch]
-    ) -> bool:
+    def retrace(self, name: str, sheet: Sheet, cluster_cfg: Mapping[Any, Any], touched: set[Touch]) -> bool:
         """Render once more and keep nothing but the touches, unsettled; False when it cannot be done with stand-ins."""
         self._folder.texts = sheet.texts
         try:
