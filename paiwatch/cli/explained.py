@@ -1,11 +1,13 @@
 """A plan with all that can be found out about its reasons: commits, lines of templates, places of keys. Only for showing."""
 
+import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from paiwatch.cli.progress import working
 from paiwatch.cli.view import View
-from paiwatch.model.reads import How
+from paiwatch.errors import ConfigError, StalledError, TransientError
+from paiwatch.model.reads import How, Sight
 from paiwatch.plan.keys import KeyChange, find_key_changes
 from paiwatch.plan.plan import Plan, Reason
 from paiwatch.releases.places import Place, Places
@@ -42,11 +44,26 @@ class _Explainer:
             Side(tree=snapshot.config, read=sources.read_config, log=sources.log_config),
             Side(tree=snapshot.src, read=sources.read_src, log=sources.log_src),
             seen.survey.sight,
+            self._replay,
         )
 
     def tell(self, services: Collection[str]) -> Mapping[str, tuple[Reason, ...]]:
         """The reasons of these services, explained."""
         return {name: self._service(name) for name in services}
+
+    def _replay(self, config: str) -> Sight | None:
+        """cluster_cfg at this revision of config with the present src; the survey is back at the present afterwards."""
+        survey, sources, now = self._seen.survey, self._seen.sources, self._seen.desired.snapshot
+        try:
+            then = asyncio.run(sources.look(now, config_rev=config))
+        except (ConfigError, StalledError, TransientError):
+            return None
+        is_broken = survey.look(
+            replace(now, config=then.config), sources.read_config, sources.read_src
+        ).is_broken
+        sight = survey.sight
+        survey.look(now, sources.read_config, sources.read_src)
+        return None if is_broken else sight
 
     def _service(self, name: str) -> tuple[Reason, ...]:
         if name not in self._told:

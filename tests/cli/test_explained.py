@@ -180,3 +180,47 @@ def test_why_as_json(history: History, snapshot: SnapshotAssertion) -> None:
 
     shape = path_type({r".*(id|digest|config|src|started|ended)": (str,)}, regex=True)
     assert history.world.document("why", "web") == snapshot(matcher=shape)
+
+
+def test_what_a_parser_computes_names_the_commit_that_changed_its_outcome(tmp_path: Path) -> None:
+    parser = (
+        "class RestServer:\n"
+        "    def __init__(self, layout, override, default):\n"
+        "        self.section = dict(default, **override)\n"
+        "    def validation_pre(self):\n"
+        "        return True, None\n"
+        "    def run(self):\n"
+        "        self.section['url'] = 'http://web:%d' % self.section['port']\n"
+        "        return self.section\n"
+        "    def validation_post(self, model):\n"
+        "        return True, None\n"
+    )
+    files = {
+        "config/layout.yaml": "machine-sku:\n  small: {mem: 4Gi}\nmachine-list:\n"
+        "  - {hostname: zeus, hostip: 10.0.0.1, machine-type: small, pai-master: 'true'}\n",
+        f"config/{SERVICES}": "rest-server:\n  port: 1\n",
+        "platform/src/rest-server/config/rest-server.yaml": "size: 1\n",
+        "platform/src/rest-server/config/rest_server.py": parser,
+        "platform/src/rest-server/deploy/service.yaml": (
+            "template-list: [env]\nstart-script: start.sh\nstop-script: start.sh\n"
+        ),
+        "platform/src/rest-server/deploy/start.sh": "true\n",
+        "platform/src/rest-server/deploy/env.template": "\n{{ cluster_cfg['rest-server']['url'] }}\n",
+    }
+    history = a_history(tmp_path, files)
+    history.world.settings.write_text(history.world.settings.read_text() + "cluster: {model: openpai}\n")
+    first = history.heads()[0]
+    history.commit_config({SERVICES: "rest-server:\n  port: 2\n"}, "Not yet")
+    commit = history.commit_config({SERVICES: "rest-server:\n  port: 3\n"}, "Third port")
+    history.commit_config({SERVICES: "rest-server:\n  port: 3\n  size: 2\n"}, "Grow")
+
+    document = history.world.document("plan", "--from-config", first)
+
+    (reason, *_) = reasons(document, "rest-server")
+    assert (reason["key"], reason["before"], reason["after"]) == (
+        "rest-server.url",
+        "http://web:1",
+        "http://web:3",
+    )
+    assert (reason["commit"]["id"], reason["line"]) == (commit, 2)
+    assert "origin" not in reason
