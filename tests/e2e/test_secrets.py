@@ -56,6 +56,7 @@ def test_script_of_a_removed_service_prints_no_secret_that_the_configuration_has
     platform.wait_until(lambda: OLD in platform.value("base"), "base started")
     platform.stop()
 
+    (platform.root / "tree" / "src" / "README").touch()  # the folder itself stays
     (platform.root / "tree" / "src" / "base" / "deploy").rename(platform.root / "gone")
     (platform.work / "services-configuration.yaml").write_text("other: {a: 1}\n")
     platform.push("no base any more")
