@@ -40,12 +40,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """Why a component has no section: in which phase, at which line of its parser (0: none), and what happened."""
+    """Why a component has no section: in which phase, at which line of its parser (0: none), and what happened.
+
+    `may_pass` when another time it may go well, as on a busy machine.
+    """
 
     component: str
     phase: str
     line: int
     message: str
+    may_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,7 +86,7 @@ def parse(request: Request, *, seconds: float) -> Parsed:
     faults: set[Fault] = set()
     notes: set[Note] = set()
     for _ in range(_MOST_VICTIMS):
-        journal, why = _tried(request, seconds)
+        journal, why, may_pass = _tried(request, seconds)
         notes |= journal.notes
         if journal.is_done:
             found = tuple(sorted(faults | journal.faults))
@@ -91,7 +95,7 @@ def parse(request: Request, *, seconds: float) -> Parsed:
         victim, phase = journal.at
         if not victim:
             raise TransientError(f"the parsers' process {why} before any parser ran")
-        faults.add(Fault(victim, phase, 0, why))
+        faults.add(Fault(victim, phase, 0, why, may_pass))
         rest = tuple(one for one in request.parsers if one.name != victim)
         request = replace(request, parsers=rest, failed=request.failed | {victim})
     given_up = "was not run: too many other parsers ended their process"
@@ -104,14 +108,14 @@ def _without(sections: Mapping[str, Any], gone: Iterable[str]) -> dict[str, Any]
     return {name: sections[name] for name in sorted(names)}
 
 
-def _tried(request: Request, seconds: float) -> tuple[_Journal, str]:
-    """One process: its journal, and how it ended where that is no good end."""
+def _tried(request: Request, seconds: float) -> tuple[_Journal, str, bool]:
+    """One process: its journal, how it ended where that is no good end, and whether its time was over."""
     try:
         with tempfile.TemporaryDirectory(prefix="paiwatch-parsers-") as place:
             home = Path(place)
             _write(home, request)
             ended = child.run(_argv(home, seconds), _environment(home), home / "errors", seconds=seconds)
-            return _read(home / "journal"), _why(ended, home / "errors", seconds)
+            return _read(home / "journal"), _why(ended, home / "errors", seconds), ended.timed_out
     except OSError as error:
         raise TransientError(f"the parsers' folder cannot be used: {error.strerror}") from error
 

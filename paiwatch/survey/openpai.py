@@ -89,7 +89,9 @@ def _parsed(request: Request, ground: Ground, read: Contents, seconds: float, be
         files=files,
         failed=request.failed,
     )
-    return Pass(ground=ground, asked_for=asked_for, parsed=sections.parse(whole, seconds=seconds))
+    parsed = sections.parse(whole, seconds=seconds)
+    is_final = not any(fault.may_pass for fault in parsed.faults)  # else the next snapshot tries again
+    return Pass(ground=ground, asked_for=asked_for if is_final else "", parsed=parsed)
 
 
 def _ground(

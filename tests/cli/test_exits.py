@@ -97,3 +97,12 @@ sys.exit(exits.run(command, []))
 
         assert writer.wait(60) == 1
         assert said == b""
+
+
+def test_what_is_said_of_several_services_alike_is_said_once() -> None:
+    problems = [Problem(file="f", line=2, message="is odd", service=name) for name in ("a", "b")]
+
+    assert exits.lines([*problems, Problem(file="g", message="is alone", service="c")]) == [
+        "f:2: error: is odd (2 services: a, b)",
+        "g: error: is alone",
+    ]
