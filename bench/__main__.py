@@ -1,7 +1,6 @@
 """`python -m bench [TOPIC…]`: measure, print one table for each topic, leave nothing behind."""
 
 import argparse
-import importlib.metadata
 import os
 import platform
 import signal
@@ -14,6 +13,7 @@ from typing import NoReturn
 from bench import daemon_topics, ground, planning_topic, script_topics, startup_topics
 from bench.ground import QUICK, Ground, NotMeasuredError, Scale
 from bench.tables import Row, Table, shown
+from paiwatch import __version__
 
 _PATIENCE = 900  # seconds the whole run may take, whatever goes wrong
 
@@ -76,9 +76,7 @@ def _conditions(place: Ground, *, is_quick: bool) -> str:
         else f"NOT in memory ({place.root}): creating files may dominate"
     )
     machine = f"{platform.system()} {platform.release()}, {len(os.sched_getaffinity(0))} CPUs"
-    versions = (
-        f"paiwatch {importlib.metadata.version('paiwatch')}, Python {platform.python_version()}, git {git}"
-    )
+    versions = f"paiwatch {__version__}, Python {platform.python_version()}, git {git}"
     return f"{'quick run; ' if is_quick else ''}{versions}; {machine}; repositories and state {where}"
 
 

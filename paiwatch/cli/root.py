@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from paiwatch import __version__
 from paiwatch.cli.call import Call, config_option, merge, output_option
 from paiwatch.cli.verbs import SECTIONS, VERBS, Verb
 
@@ -73,7 +74,7 @@ def may_colour(environ: Mapping[str, str]) -> bool | None:
 )
 @config_option
 @output_option
-@click.version_option(package_name="paiwatch", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def command(ctx: click.Context, config: Path | None, output: str | None) -> None:
     """Push a commit; the services it changes, and those that depend on them, are refreshed in order."""
