@@ -49,7 +49,7 @@ def test_config_repository_over_http_with_a_token(platform: Platform) -> None:
     ]
 
 
-@pytest.mark.skipif(not servers.SSHD.exists(), reason="needs openssh-server")
+@pytest.mark.skipif(bool(servers.reason_against_ssh()), reason=servers.reason_against_ssh())
 def test_config_repository_over_ssh_with_a_key(platform: Platform) -> None:
     with servers.serve_ssh(platform.root / "ssh") as ssh:
         platform.repo = f"{ssh.url}{platform.root}/config.git"

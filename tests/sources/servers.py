@@ -5,6 +5,7 @@ import contextlib
 import getpass
 import http.server
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -92,6 +93,16 @@ def serve_silence() -> Iterator[str]:
     """A server that accepts and never answers; yields host:port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def reason_against_ssh() -> str:
+    """Why no sshd can serve this user here; empty when one can."""
+    if not SSHD.exists():
+        return f"{SSHD} is not installed"
+    shell = pwd.getpwuid(os.geteuid()).pw_shell
+    return (
+        f"this user may not log in (its shell is {shell})" if Path(shell).name in {"nologin", "false"} else ""
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ import pytest
 
 from paiwatch.errors import TransientError
 from tests.sources.origins import a_bare, a_repository, a_work_tree, processes_naming, push, texts
-from tests.sources.servers import SSHD, serve_http, serve_silence, serve_ssh
+from tests.sources.servers import reason_against_ssh, serve_http, serve_silence, serve_ssh
 
 TOKEN = "s3cr3t-t0ken"
-needs_sshd = pytest.mark.skipif(not SSHD.exists(), reason=f"{SSHD} is not installed")
+needs_sshd = pytest.mark.skipif(bool(reason_against_ssh()), reason=reason_against_ssh())
 
 
 @pytest.fixture
