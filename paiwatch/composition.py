@@ -1,7 +1,7 @@
 """Parts that both the daemon and look-only commands make from the settings. Plain constructor calls, nothing else."""
 
 from paiwatch.catalog.service import Retries
-from paiwatch.plan.policy import Guard, Policy, Removal
+from paiwatch.plan.policy import Guard, Policy
 from paiwatch.settings import ClusterModel, Settings, Undefined
 from paiwatch.survey import Survey
 
@@ -11,7 +11,7 @@ def policy_of(settings: Settings) -> Policy:
     operators, retries = settings.operators, settings.operators.retries
     return Policy(
         dependents=operators.dependents,
-        removed=Removal(operators.removed),
+        removed=operators.removed,
         timeout=operators.timeout,
         retries=Retries(attempts=retries.attempts, first=retries.first, max=retries.max),
         guard=Guard(max_services=settings.guard.max_services, max_stops=settings.guard.max_stops),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paiwatch.catalog.service import Dependents
+from paiwatch.catalog.service import Dependents, Removal
 from paiwatch.units import AtMost, Count, Duration, Size, Span
 
 
@@ -81,14 +81,6 @@ class Templates(Section):
     """strict: a missing key is an error naming template, line and key; lenient: it prints nothing; auto: lenient for OpenPAI's trees."""
 
 
-class Removed(StrEnum):
-    """What happens to a service that is gone from the tree."""
-
-    KEEP = "keep"
-    STOP = "stop"
-    DELETE = "delete"
-
-
 class RetryPolicy(Section):
     """How often a failed step is tried again, and how far apart."""
 
@@ -111,7 +103,7 @@ class Operators(Section):
     """Time between TERM and KILL for a script that must end."""
     dependents: Dependents = Dependents.REFRESH
     """refresh: a change also refreshes the services that name it as prerequisite; ignore: order only."""
-    removed: Removed = Removed.KEEP
+    removed: Removal = Removal.KEEP
     """A service gone from the tree: keep (status says so), stop, or delete."""
     retries: RetryPolicy = RetryPolicy()
     """Retries of a failed step."""

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paiwatch.catalog.service import Dependents
+from paiwatch.catalog.service import Dependents, Removal
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem, Severity
-from paiwatch.settings import LogFormat, LogLevel, Removed, RetryPolicy, Settings, Undefined
+from paiwatch.settings import LogFormat, LogLevel, RetryPolicy, Settings, Undefined
 from paiwatch.settings_file import load, load_with_warnings
 
 SOURCES = "config: {repo: https://git.example.com/c.git}\nsrc: {directory: /srv/platform}\n"
@@ -58,7 +58,7 @@ def test_the_fixed_head_is_read(tmp_path: Path) -> None:
     assert read_settings.templates.undefined is Undefined.STRICT
     operators = read_settings.operators
     assert (operators.parallel, operators.timeout) == (4, 1800.0)
-    assert (operators.dependents, operators.removed) == (Dependents.REFRESH, Removed.KEEP)
+    assert (operators.dependents, operators.removed) == (Dependents.REFRESH, Removal.KEEP)
     assert operators.retries == RetryPolicy(attempts=5, first=10.0, max=300.0)
 
 
@@ -246,7 +246,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert read_settings.state == Path("/b")
     assert (read_settings.log.level, read_settings.log.format) == (LogLevel.DEBUG, LogFormat.JSON)
     assert read_settings.log.secret_keys == "x"
-    assert (read_settings.operators.parallel, read_settings.operators.removed) == (8, Removed.STOP)
+    assert (read_settings.operators.parallel, read_settings.operators.removed) == (8, Removal.STOP)
 
 
 def test_empty_and_other_variables_say_nothing(tmp_path: Path) -> None:

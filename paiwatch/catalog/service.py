@@ -31,6 +31,14 @@ class Dependents(StrEnum):
     IGNORE = "ignore"
 
 
+class Removal(StrEnum):
+    """What happens to a service that is gone from the tree (`operators.removed` in the settings)."""
+
+    KEEP = "keep"
+    STOP = "stop"
+    DELETE = "delete"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prerequisite:
     """One entry of `prerequisite:`; `dependents` is None where the file leaves it to the settings."""

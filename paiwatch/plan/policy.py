@@ -1,18 +1,9 @@
 """Policy: the settings that planning needs, as one frozen value. PURE."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from paiwatch.catalog.service import Dependents, Prerequisite, Retries
+from paiwatch.catalog.service import Dependents, Prerequisite, Removal, Retries
 from paiwatch.units import Limit
-
-
-class Removal(StrEnum):
-    """What happens to a service that is gone from the tree (`operators.removed` in the settings)."""
-
-    KEEP = "keep"
-    STOP = "stop"
-    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from paiwatch.catalog.service import Operator
+from paiwatch.catalog.service import Operator, Removal
 from paiwatch.plan import graph, task
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.operators import Operators
 from paiwatch.plan.plan import Kind, Reason, Step
-from paiwatch.plan.policy import Policy, Removal
+from paiwatch.plan.policy import Policy
 from paiwatch.plan.task import Task
 from paiwatch.problem import Problem, Severity
 

@@ -6,12 +6,12 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paiwatch.catalog.service import Dependents, Operator
+from paiwatch.catalog.service import Dependents, Operator, Removal
 from paiwatch.convergence.events import Draining
 from paiwatch.convergence.progress import is_settled, progress
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.plan.asked import Request
-from paiwatch.plan.policy import Policy, Removal
+from paiwatch.plan.policy import Policy
 from tests.convergence.world import RETRIES, World, a_random_service
 
 EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "300"))

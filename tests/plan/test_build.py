@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paiwatch.catalog.service import Dependents, OnChange, Operator, Prerequisite, Service
+from paiwatch.catalog.service import Dependents, OnChange, Operator, Prerequisite, Removal, Service
 from paiwatch.plan.applied import Applied
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
-from paiwatch.plan.policy import Policy, Removal
+from paiwatch.plan.policy import Policy
 from paiwatch.problem import Severity
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_release, a_service, all_applied, an_applied, scripts

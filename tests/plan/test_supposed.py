@@ -5,10 +5,10 @@ import hashlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paiwatch.catalog.service import Dependents, Operator, Prerequisite, Service
+from paiwatch.catalog.service import Dependents, Operator, Prerequisite, Removal, Service
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.build import build
-from paiwatch.plan.policy import Policy, Removal
+from paiwatch.plan.policy import Policy
 from paiwatch.plan.supposed import suppose
 from paiwatch.record import memory as remembering
 from paiwatch.record.memory import Underway
