@@ -129,6 +129,8 @@ async def _nudge(desk: Desk, _: Request) -> Reply:
 
 async def _retry(desk: Desk, request: Request) -> Reply:
     services = frozenset(request.get("services", ()))
+    for service in sorted(services):
+        _check_known(desk, service)
     return await desk.decider.between_events(lambda: retry(desk, services))
 
 

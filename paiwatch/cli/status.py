@@ -109,6 +109,8 @@ def _settled_text(found: Status) -> str:
     if found.settled:
         return "settled"
     unsettled = [line for line in found.services if line.state not in SETTLED]
+    if not unsettled and any(line.held for line in found.services):
+        return "not settled: what is held waits for a person"
     if not unsettled:
         return "not settled: the daemon is at work"
     names = ", ".join(f"{line.name} ({line.state})" for line in unsettled[:8])
