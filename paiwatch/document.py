@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from paiwatch.problem import Problem
+from paiwatch.problem import Problem, Severity
 
 #: Where a value lies in a document: keys and list indexes from the top.
 Path = tuple[str | int, ...]
@@ -36,3 +36,16 @@ class Document:
             if path[:end] in self.marks:
                 return self.marks[path[:end]]
         return Mark(1, 1)
+
+
+def problem_at(severity: Severity, document: Document, where: Path, message: str, remedy: str) -> Problem:
+    """A fault at a key, or at the nearest place that is written."""
+    mark = document.locate(where)
+    return Problem(
+        file=document.file,
+        line=mark.line,
+        column=mark.column,
+        severity=severity,
+        message=message,
+        remedy=remedy,
+    )

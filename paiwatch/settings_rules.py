@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from paiwatch.document import Document, Path
+from paiwatch.document import Document, Path, problem_at
 from paiwatch.problem import Problem, Severity
 from paiwatch.settings import Settings, Source
 
@@ -124,18 +124,5 @@ def _pattern_faults(pattern: str, document: Document) -> Iterator[Problem]:
         )
 
 
-def _problem(severity: Severity, document: Document, where: Path, message: str, remedy: str) -> Problem:
-    """A fault at a key, or at the nearest place that is written."""
-    mark = document.locate(where)
-    return Problem(
-        file=document.file,
-        line=mark.line,
-        column=mark.column,
-        severity=severity,
-        message=message,
-        remedy=remedy,
-    )
-
-
-_error = partial(_problem, Severity.ERROR)
-_warning = partial(_problem, Severity.WARNING)
+_error = partial(problem_at, Severity.ERROR)
+_warning = partial(problem_at, Severity.WARNING)

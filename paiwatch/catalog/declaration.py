@@ -12,7 +12,7 @@ from paiwatch import shape
 from paiwatch.catalog import paths, watch
 from paiwatch.catalog.service import Dependents, OnChange, Operator, Prerequisite, Retries, Service
 from paiwatch.catalog.watch import Pattern
-from paiwatch.document import Document, Path
+from paiwatch.document import Document, problem_at
 from paiwatch.problem import Problem, Severity, errors
 from paiwatch.units import Count, Duration, Span
 
@@ -231,17 +231,5 @@ def _env_faults(declared: Declaration, document: Document) -> Iterator[Problem]:
             yield _fault(document, where, f"the value of '{key}' has a NUL character", "remove it")
 
 
-def _problem(severity: Severity, document: Document, where: Path, message: str, remedy: str) -> Problem:
-    mark = document.locate(where)
-    return Problem(
-        file=document.file,
-        line=mark.line,
-        column=mark.column,
-        severity=severity,
-        message=message,
-        remedy=remedy,
-    )
-
-
-_fault = partial(_problem, Severity.ERROR)
-_warning = partial(_problem, Severity.WARNING)
+_fault = partial(problem_at, Severity.ERROR)
+_warning = partial(problem_at, Severity.WARNING)
