@@ -5,7 +5,7 @@ What a script puts together while it runs cannot be seen. Of a path that begins 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from paiwatch.catalog import paths
@@ -17,6 +17,8 @@ _WORD = re.compile(
     r"(?<![\w.@+/-])[$]?[\w.@+/-]*\.\./[\w.@+/-]*|(?<![\w.@+/-])[$]?[\w.@+/-]*/\.\.(?![\w.@+/-])"
 )
 _LONGEST = 300
+_APART = 3  # services that are told one by one; beyond, one warning names them all
+_LISTED = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,27 +47,36 @@ def ways_out(service: Service, texts: Mapping[str, str], watcher: Watcher) -> tu
     return tuple(found[target] for target in sorted(found))
 
 
+def unwatched(ways: Iterable[Way], watched: Set[str], watcher: Watcher) -> Iterator[Way]:
+    """The ways to what is not watched; `watched` are the files that the service's patterns match."""
+    for way in ways:
+        if way.target not in watched and watched.isdisjoint(watcher.below(way.target)):
+            yield way
+
+
 def undeclared(
-    service: Service,
-    ways: Iterable[Way],
-    watched: Collection[str],
+    target: str,
+    ways: Sequence[tuple[Service, Way]],
     watcher: Watcher,
     deploys: Collection[str],
 ) -> Iterator[Problem]:
-    """A warning for each that is not watched. `deploys` are the deploy folders of all services."""
-    for way in ways:
-        below = set(watcher.below(way.target))
-        if way.target in watched or not below.isdisjoint(watched):
-            continue
-        parts = way.target.split("/")
-        is_hidden = any("/".join(parts[:end]) in deploys for end in range(1, len(parts) + 1))
+    """A warning for each service that goes to this target, or one for all of them when many do: they have one cause.
+
+    `ways` are the unwatched ones to it, with their services; `deploys` are the deploy folders of all services.
+    """
+    parts = target.split("/")
+    is_hidden = any("/".join(parts[:end]) in deploys for end in range(1, len(parts) + 1))
+    pattern = f"{target}/**" if any(watcher.below(target)) else target
+    told = ways if len(ways) <= _APART else ways[:1]
+    for service, way in told:
+        together = [other.name for other, _ in ways] if told is not ways else []
         yield Problem(
             file=way.file,
             line=way.line,
             severity=Severity.WARNING,
-            message=f"'{way.target}' lies outside the component{_more(way)}: {_meaning(is_hidden=is_hidden)}",
-            remedy=_remedy(service, f"{way.target}/**" if below else way.target, is_hidden=is_hidden),
-            service=service.name,
+            message=f"'{target}' lies outside the component{_more(way, together)}: {_meaning(is_hidden=is_hidden)}",
+            remedy=_remedy(service, pattern, is_hidden=is_hidden, alone=not together),
+            service="" if together else service.name,
         )
 
 
@@ -103,7 +114,11 @@ def _known_part(word: str) -> str:
     return "/".join(parts[parts.index("..") :]) if ".." in parts else ""
 
 
-def _more(way: Way) -> str:
+def _more(way: Way, services: Sequence[str]) -> str:
+    if services:
+        listed = ", ".join(services[:_LISTED])
+        rest = f" and {len(services) - _LISTED} more" if len(services) > _LISTED else ""
+        return f", and {len(services)} services name it ({listed}{rest})"
     return "" if way.places == 1 else f" (named {way.places} times)"
 
 
@@ -113,7 +128,7 @@ def _meaning(*, is_hidden: bool) -> str:
     return "a change of it goes unnoticed"
 
 
-def _remedy(service: Service, pattern: str, *, is_hidden: bool) -> str:
+def _remedy(service: Service, pattern: str, *, is_hidden: bool, alone: bool) -> str:
     if is_hidden:
         return "move it to a folder that is no service"
-    return f"add to {service.file}: watch: [{pattern}]"
+    return f"add to {service.file if alone else 'the service.yaml of each'}: watch: [{pattern}]"

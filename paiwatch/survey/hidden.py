@@ -1,10 +1,12 @@
 """Hidden inputs: what scripts and templates read beside their folder without saying so. For `validate`; it reads every text."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 
 from paiwatch.catalog import components, outside
 from paiwatch.catalog.components import DECLARATION, Deploy
+from paiwatch.catalog.outside import Way
 from paiwatch.catalog.service import Service
 from paiwatch.catalog.watch import Watcher
 from paiwatch.problem import Problem
@@ -21,12 +23,14 @@ def hidden_inputs(desired: Desired, read: Contents) -> tuple[Problem, ...]:
     found = components.components(tree)
     watcher = Watcher(tree.files)
     deploys = frozenset(service.deploy for service in desired.services.values())
-    problems: list[Problem] = []
+    leaving: defaultdict[str, list[tuple[Service, Way]]] = defaultdict(list)
     for service, texts in _texts(desired.services, found, read):
         if ways := outside.ways_out(service, texts, watcher):
             watched = watcher.find(service.watch, deploy=service.deploy)
-            problems += outside.undeclared(service, ways, watched.keys(), watcher, deploys)
-    return tuple(sorted(problems))
+            for way in outside.unwatched(ways, watched.keys(), watcher):
+                leaving[way.target].append((service, way))
+    told = (outside.undeclared(target, ways, watcher, deploys) for target, ways in leaving.items())
+    return tuple(sorted(chain.from_iterable(told)))
 
 
 def _texts(

@@ -74,7 +74,8 @@ def problems(target: str, *patterns: str) -> list[str]:
     service = a_service("grafana", watch=tuple(Pattern(text=text) for text in patterns))
     way = Way(target=target, file="src/grafana/deploy/a.sh", line=2)
     watched = WATCHER.find(service.watch, deploy=service.deploy)
-    found = outside.undeclared(service, [way], watched, WATCHER, {"src/store/deploy", service.deploy})
+    ways = [(service, each) for each in outside.unwatched([way], watched.keys(), WATCHER)]
+    found = outside.undeclared(target, ways, WATCHER, {"src/store/deploy", service.deploy}) if ways else ()
     return list(map(str, found))
 
 
@@ -107,3 +108,21 @@ def test_a_file_of_another_service_cannot_be_had_by_watching() -> None:
     (text,) = problems("src/store/deploy/data.txt")
 
     assert "is not there when scripts run; move it to a folder that is no service" in text
+
+
+def test_what_many_services_name_is_one_warning_that_names_them() -> None:
+    names = ["alert", "drivers", "grafana", "store"]
+    ways = [
+        (a_service(name), Way(target="deployment", file=f"src/{name}/deploy/start.sh", line=5))
+        for name in names
+    ]
+
+    few = list(outside.undeclared("deployment", ways[:3], WATCHER, ()))
+    (problem,) = outside.undeclared("deployment", ways, WATCHER, ())
+
+    assert [each.service for each in few] == names[:3]
+    assert str(problem) == (
+        "src/alert/deploy/start.sh:5: 'deployment' lies outside the component, and 4 services name it "
+        "(alert, drivers, grafana, store): a change of it goes unnoticed; "
+        "add to the service.yaml of each: watch: [deployment/**]"
+    )
