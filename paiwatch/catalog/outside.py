@@ -5,7 +5,8 @@ What a script puts together while it runs cannot be seen. Of a path that begins 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from paiwatch.catalog import paths
@@ -47,7 +48,7 @@ def ways_out(service: Service, texts: Mapping[str, str], watcher: Watcher) -> tu
     return tuple(found[target] for target in sorted(found))
 
 
-def unwatched(ways: Iterable[Way], watched: Set[str], watcher: Watcher) -> Iterator[Way]:
+def unwatched(ways: Iterable[Way], watched: AbstractSet[str], watcher: Watcher) -> Iterator[Way]:
     """The ways to what is not watched; `watched` are the files that the service's patterns match."""
     for way in ways:
         if way.target not in watched and watched.isdisjoint(watcher.below(way.target)):
