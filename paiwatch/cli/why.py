@@ -15,6 +15,7 @@ from paiwatch.cli.since import Since
 from paiwatch.cli.view import View
 from paiwatch.errors import ConfigError
 from paiwatch.plan import why as explaining
+from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.history import History
 from paiwatch.record.rows import RunRow
 from paiwatch.report import plans, runs, times
@@ -66,10 +67,17 @@ def _paragraphs(service: str, seen: View, last: RunRow | None, past_it: Since) -
     if sentences := _why_not(service, seen):
         first, *rest = *sentences, *past_it.sentences
         yield "\n".join([f"would not run: {first}", *(f"  {sentence}" for sentence in rest)])
+    if (waiting := _waiting(service, seen)) is not None:
+        yield f"held: {plans.held_text(waiting)}"
     now = time.time()
     yield from (f"held: {view.hold_text(hold, now=now)}" for hold in view.holds_in_force(seen, service))
     if last is not None:
         yield "\n".join(_last(last, now))
+
+
+def _waiting(service: str, seen: View) -> HeldPlan | None:
+    """The plan that must be approved first, when it would do something for the service."""
+    return seen.held if seen.held is not None and service in seen.held.services else None
 
 
 def _last(last: RunRow, now: float) -> list[str]:
@@ -83,12 +91,14 @@ def _last(last: RunRow, now: float) -> list[str]:
 
 def _document(service: str, seen: View, last: RunRow | None, past_it: Since) -> dict[str, Any]:
     """The shape of `why -o json` (docs/cli.md)."""
+    waiting = _waiting(service, seen)
     problems = [problem for problem in seen.plan.problems if problem.service == service]
     return {
         "service": service,
         "steps": [plans.step_document(step) for step in seen.plan.steps if step.id.service == service],
         "why_not": [*_why_not(service, seen), *past_it.sentences],
         "changed_elsewhere": [{"key": each.key, "readers": [*each.readers]} for each in past_it.keys],
+        "held_plan": None if waiting is None else plans.held_document(waiting),
         "problems": [plans.problem_document(problem) for problem in problems],
         "last_run": None if last is None else runs.run_document(last),
     }

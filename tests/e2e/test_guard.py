@@ -53,6 +53,8 @@ def test_the_daemon_holds_a_plan_until_its_digest_is_approved(platform: Platform
     assert plan["held"]["digest"] == plan["digest"] == first
     assert f"paiwatch approve {first[:12]}" in platform.cli("plan")
     assert f"awaiting approval of plan {first[:12]}" in platform.cli("status")
+    assert f"held: plan {first[:12]} is held: it touches 4 services" in platform.cli("why", "a")
+    assert platform.json("why", "a")["held_plan"]["digest"] == first
     assert "plan.held" in platform.log()
     assert values(platform) == ["0 steady"] * 4
 
