@@ -4,8 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 JOBS   ?= 2
+SOAK_SECONDS ?= 600
+SOAK_SEED    ?= 1
 
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test check format bench soak lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +38,9 @@ format: setup  ## let ruff put the code in order
 
 bench: setup  ## measure against floors in the same run, as ratios
 	@$(BIN)/python -m bench
+
+soak: setup  ## random commits, faults and kills for SOAK_SECONDS (600), from SOAK_SEED (1)
+	@$(BIN)/python -m tests.e2e.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
 lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --group dev pyproject.toml -o requirements/dev.lock

@@ -1,23 +1,27 @@
-"""A soak: random pushes, edits of the live tree, breakage, repair and SIGKILL against the real daemon, then every promise is checked.
+"""A soak: random pushes, edits of the live tree, breakage, faults and SIGKILL against the real daemon, then every promise is checked.
 
-`python -m tests.e2e.soak --seconds 60 --seed 1 --kills` prints counters and violations as JSON; exit code 1 when there are any.
-Not collected by pytest: it takes as long as it is told to.
+`make soak` (SOAK_SECONDS, SOAK_SEED), or `python -m tests.e2e.soak --seconds 60 --seed 1`. It prints counters and violations as JSON;
+exit code 1 when there are any, and then everything is left where it was laid out. Not collected by pytest: it takes as long as it is told to.
 """
 
 import argparse
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
+from argparse import BooleanOptionalAction
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from paiwatch import client
 from tests.e2e.audit import end_state, rows, violations
+from tests.e2e.mischief import Mischief, small_disk
 from tests.e2e.platform import Platform
 from tests.e2e.upheaval import NAMES, World
 
@@ -53,10 +57,11 @@ def _read(file: Path) -> str:
 
 @dataclass(slots=True)
 class Soak:
-    """One soak: `kills` says whether the daemon is killed at random instants."""
+    """One soak: `kills` says whether the daemon is killed at random instants, `mischief` does all else that goes wrong."""
 
     world: World
     kills: bool
+    mischief: Mischief | None = None
     samples: list[dict[str, int]] = field(default_factory=list)
 
     def run(self, seconds: float, pushes: int) -> Iterator[str]:
@@ -71,14 +76,22 @@ class Soak:
                 world.edit()
             world.push(f"push {count}")
             time.sleep(world.chance.choice((0.0, 0.05, 0.2, 0.6)))
-            if self.kills and world.chance.random() < 0.5:
-                yield from self.strike()
+            yield from self.make_trouble()
             yield from self.look()
+        if self.mischief is not None:
+            yield from self.mischief.undo()
         yield from self.settle(world.make_whole())
         for name in sorted(world.needs):  # a last change of each alone, from rest
             world.values[name] += 1
         world.config("last")
         yield from self.settle(world.push("last"))
+
+    def make_trouble(self) -> Iterator[str]:
+        """Now and then something goes wrong, lasts for a few pushes, and is over."""
+        if self.mischief is not None and (chosen := self.world.chance.random()) < 0.6:
+            yield from self.mischief.do() if chosen < 0.35 else self.mischief.undo()
+        if self.kills and self.world.chance.random() < 0.3:
+            yield from self.strike()
 
     def strike(self) -> Iterator[str]:
         """Kill the daemon, look at the record, start it again; sometimes at once, while it starts."""
@@ -98,11 +111,13 @@ class Soak:
         """The daemon lives and is measured."""
         process = self.world.lab.process
         assert process is not None
-        if process.poll() is not None:
+        if process.poll() is not None and self.mischief and "disk_full" in self.mischief.under_way:
+            self.world.lab.start()  # as systemd does
+        elif process.poll() is not None:
             yield f"the daemon ended by itself: {process.returncode}\n{self.world.lab.log()[-3000:]}"
             self.world.lab.start()
-            return
-        self.samples.append(usage(process.pid))
+        else:
+            self.samples.append(usage(process.pid))
 
     def settle(self, commit: str) -> Iterator[str]:
         """Until all is as asked: settled on this commit with nothing backing off."""
@@ -118,9 +133,12 @@ class Soak:
 
 
 def build(root: Path, seed: int) -> World:
-    """Six services, each on up to two of those before it."""
+    """Six services, each on up to two of those before it. Every second seed has a repository that is fetched."""
     retries = "retries: {attempts: 3, first: 100ms, max: 500ms}"
-    lab = Platform(root, operators=f"{{parallel: 4, timeout: 30s, grace: 1s, removed: stop, {retries}}}")
+    repo = f"file://{root / 'config.git'}" if seed % 2 else ""
+    lab = Platform(
+        root, repo=repo, operators=f"{{parallel: 4, timeout: 30s, grace: 1s, removed: stop, {retries}}}"
+    )
     world = World(lab, random.Random(seed))
     (root / "locks").mkdir(parents=True)
     lab.build({})
@@ -136,17 +154,43 @@ def build(root: Path, seed: int) -> World:
 
 def report(soak: Soak, found: list[str], seconds: float) -> dict[str, Any]:
     """Counters, what the daemon held, violations."""
-    root = soak.world.lab.root
+    root, counts = soak.world.lab.root, soak.world.counts
+    outcomes = Counter(row["outcome"] for row in rows(root / "state", "select outcome from runs"))
     return {
         "root": str(root),
         "seconds": round(seconds, 1),
-        "counts": dict(soak.world.counts),
-        "runs": dict(Counter(row["outcome"] for row in rows(root / "state", "select outcome from runs"))),
-        "steps": dict(Counter(row["outcome"] for row in rows(root / "state", "select outcome from steps"))),
-        "last": soak.samples[-1],
-        "peak": {key: max(sample[key] for sample in soak.samples) for key in soak.samples[0]},
+        "commits pushed": counts["pushes"],
+        "runs": sum(outcomes.values()),
+        "kills": counts["kills"],
+        "faults injected": counts["faults"],
+        "counts": dict(sorted(counts.items())),
+        "outcomes of runs": dict(outcomes),
+        "outcomes of steps": dict(
+            Counter(row["outcome"] for row in rows(root / "state", "select outcome from steps"))
+        ),
+        "daemon at the end": soak.samples[-1],
+        "daemon at most": {key: max(sample[key] for sample in soak.samples) for key in soak.samples[0]},
         "violations": found,
     }
+
+
+def soaked(given: argparse.Namespace, root: Path) -> dict[str, Any]:
+    """Lay everything out, soak, and check every promise."""
+    with ExitStack() as stack:
+        is_small = given.faults and stack.enter_context(small_disk(root / "state"))
+        world = build(root, given.seed)
+        soak = Soak(world, given.kills, Mischief(world, can_fill=is_small) if given.faults else None)
+        began = time.monotonic()
+        try:
+            found = [*soak.run(given.seconds, given.pushes), *violations(world)]
+            if code := world.lab.stop():
+                found.append(f"exit code of the daemon: {code}")
+        finally:
+            if world.lab.process is not None and world.lab.process.poll() is None:
+                world.lab.kill()
+        if found and is_small:  # the small disk ends with this block
+            shutil.copytree(root / "state", root / "state.left", symlinks=True)
+        return report(soak, found, time.monotonic() - began)
 
 
 def main() -> int:
@@ -155,22 +199,20 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pushes", type=int, default=0, help="so many pushes, however long that takes")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", action="store_true", help="kill the daemon at random instants")
+    parser.add_argument(
+        "--kills", action=BooleanOptionalAction, default=True, help="kill the daemon at random instants"
+    )
+    parser.add_argument(
+        "--faults", action=BooleanOptionalAction, default=True, help="let all else go wrong too"
+    )
     parser.add_argument("--root", type=Path, help="where everything is laid out; must not exist")
     given = parser.parse_args()
     root = given.root or Path(tempfile.mkdtemp(prefix="paiwatch-soak-"))
-    soak = Soak(build(root, given.seed), given.kills)
-    lab = soak.world.lab
-    began = time.monotonic()
-    try:
-        found = [*soak.run(given.seconds, given.pushes), *violations(soak.world)]
-        if code := lab.stop():
-            found.append(f"exit code of the daemon: {code}")
-    finally:
-        if lab.process is not None and lab.process.poll() is None:
-            lab.kill()
-    print(json.dumps(report(soak, found, time.monotonic() - began), indent=1))
-    return 1 if found else 0
+    told = soaked(given, root)
+    print(json.dumps(told, indent=1))
+    if not told["violations"] and given.root is None:
+        shutil.rmtree(root)
+    return 1 if told["violations"] else 0
 
 
 if __name__ == "__main__":
