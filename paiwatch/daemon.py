@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from paiwatch import commands, notify, upkeep
+from paiwatch import commands, failpoint, notify, upkeep
 from paiwatch.clock import Clock
 from paiwatch.composition import policy_of, survey_of
 from paiwatch.control import ControlServer
@@ -60,6 +60,7 @@ async def assemble(
 
     Raises BusyError when somebody else holds the state folder, StoreError when the record cannot be used.
     """
+    failpoint.arm(os.environ.get(failpoint.VARIABLE, ""))
     state, operators = settings.state, settings.operators
 
     def tell(news: News) -> None:
@@ -128,11 +129,13 @@ async def _settle_the_past(
     for run in unfinished:
         trail = leftovers.trail_of(run.marker, run.identity)
         swept = await leftovers.end(trail, patience=0, grace=settings.operators.grace, hurry=asyncio.Event())
+        failpoint.reach("past.swept")
         because = "paiwatch ended while it ran"
         await writer.do(partial(record.interrupt, run.run, at=_CLOCK.wall(), because=because))
         tell(RunInterrupted(run=run.run, service=run.service, operator=str(run.operator), ended=swept.ended))
     await writer.do(lambda: record.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
     await asyncio.to_thread(stage.clear, settings.state)
+    failpoint.reach("past.cleared")
     return tuple(run.log for run in unfinished)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from paiwatch.failpoint import reach
 from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Snapshot
 from paiwatch.sources.sources import Sources
@@ -38,6 +39,7 @@ class Lookout:
             lambda: self._survey.look(snapshot, self.sources.read_config, self.sources.read_src)
         )
         self._snapshot = snapshot
+        reach("snapshot.taken")
         return self._desired
 
     async def render(self, services: tuple[str, ...]) -> dict[str, Release]:

@@ -15,6 +15,7 @@ from paiwatch.clock import Clock
 from paiwatch.convergence import backoff
 from paiwatch.convergence.events import Begin, Outcome
 from paiwatch.errors import StoreError, TransientError
+from paiwatch.failpoint import reach
 from paiwatch.news import Listener, StepBegan, StepEnded
 from paiwatch.operators import environment, output, script, stage, surroundings
 from paiwatch.operators.run import Identity, RunOrder, RunResult
@@ -159,6 +160,7 @@ class Runner:
         """Run the script to its end and write the end down."""
         scene, step = self._scenes[intent.generation], intent.step
         result = await self._run(begun, intent, scene)
+        reach("stage.removed")
         at = self._clock.wall()
         rest = self._rest(step, intent.attempt, result.outcome)
         await self._writer.do(
@@ -190,6 +192,7 @@ class Runner:
             await asyncio.to_thread(log.unlink, missing_ok=True)
         if not self._scenes:
             await self._writer.do(lambda: self._archive.prune(pruned.keep))
+            reach("archive.pruned")
             around = {self._around[1].name} if self._around else set()
             await asyncio.to_thread(surroundings.prune, self._state, around)
 

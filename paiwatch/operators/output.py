@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from paiwatch import private
+from paiwatch.failpoint import reach
 
 #: Masks secrets in a piece of output.
 Scrub = Callable[[bytes], bytes]
@@ -147,6 +148,7 @@ def _rewrite(log: Path, size: int, kept: Cut, scrub: Scrub) -> int:
         with os.fdopen(descriptor, "wb") as new, log.open("rb") as old:
             os.fchmod(new.fileno(), 0o600)
             missing = _copy_kept(old.fileno(), new, size, kept, scrub)
+        reach("output.unpublished")
         Path(name).replace(log)
     finally:
         Path(name).unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from enum import Enum, auto
 from signal import Signals
 
 from paiwatch.convergence.events import Outcome
+from paiwatch.failpoint import reach
 from paiwatch.operators import leftovers, output
 from paiwatch.operators.leftovers import Swept, Trail
 from paiwatch.operators.output import Scrub
@@ -86,6 +87,7 @@ async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked:
         process = await _start(order)
     except (OSError, ValueError) as error:
         return not_started(f"{order.script} could not be started", error, seconds=time.monotonic() - began)
+    reach("script.started")
     cap = output.Cap(order.log, order.log_limit)
     cap.start()
     trail = Trail(group=process.pid, marker=order.env.get("PAIWATCH_RUN_ID", ""))
@@ -102,7 +104,9 @@ async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked:
     swept = await _sweep(trail, order, how, asked, since)
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _REAPING)
+    reach("script.ended")
     trouble = await _finish_output(order, scrub)
+    reach("output.finished")
     seconds = time.monotonic() - began
     return _result(order, process.returncode, how=how, swept=swept, seconds=seconds, trouble=trouble)
 

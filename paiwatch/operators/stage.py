@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from paiwatch import private
+from paiwatch.failpoint import reach
 from paiwatch.operators import skeleton
 from paiwatch.operators.surroundings import leads_outside
 from paiwatch.snapshot import Mode
@@ -47,6 +48,7 @@ def build(
     private.remove_tree(top)
     try:
         private.make_folder(top)
+        reach("stage.unfinished")
         private.write_file(stage.reasons, reasons)
         if surroundings is not None:
             skeleton.put(stage.tree, folder, surroundings)
@@ -55,6 +57,7 @@ def build(
     except OSError:
         private.remove_tree(top)
         raise
+    reach("stage.built")
     return stage
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from paiwatch import private
+from paiwatch.failpoint import reach
 from paiwatch.snapshot import Contents, Entry, Mode, Tree
 
 _FILE_MODES = {Mode.FILE: 0o400, Mode.EXECUTABLE: 0o500}
@@ -83,7 +84,9 @@ def prepare(state: Path, files: Mapping[str, Entry], contents: Contents) -> Path
     _link(unfinished, files, contents)
     for inner, _, _ in os.walk(unfinished):
         Path(inner).chmod(0o500)
+    reach("surroundings.unpublished")
     unfinished.rename(folder)
+    reach("surroundings.prepared")
     return folder
 
 

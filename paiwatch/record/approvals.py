@@ -33,7 +33,7 @@ def read_approved(connection: Connection) -> str:
 class Approvals:
     """Writes them; each call is one transaction. Raises StoreError."""
 
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
+    def __init__(self, transaction: Callable[..., AbstractContextManager[Connection]]) -> None:
         self._transaction = transaction
 
     def held(self) -> HeldPlan | None:
@@ -48,7 +48,7 @@ class Approvals:
 
     def hold(self, plan: HeldPlan | None) -> None:
         """Nothing, or this one, waits now."""
-        with self._transaction() as connection:
+        with self._transaction("plan.held") as connection:
             connection.execute(delete(held_plans))
             if plan is not None:
                 row = {
@@ -61,11 +61,11 @@ class Approvals:
 
     def approve(self, digest: str, *, at: float) -> None:
         """Let this plan go ahead, and no other."""
-        with self._transaction() as connection:
+        with self._transaction("plan.approved") as connection:
             connection.execute(delete(approvals))
             connection.execute(insert(approvals), {"digest": digest, "at": milliseconds(at)})
 
     def withdraw(self) -> None:
         """The approval is used up, or was for another plan."""
-        with self._transaction() as connection:
+        with self._transaction("plan.withdrawn") as connection:
             connection.execute(delete(approvals))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from paiwatch import private
 from paiwatch.errors import StoreError
+from paiwatch.failpoint import reach
 from paiwatch.releases.release import Release
 from paiwatch.snapshot import Mode, blob_id
 
@@ -89,6 +90,7 @@ class Archive:
         gone = [entry for entry in self._root.iterdir() if entry.name not in keep]
         for entry in gone:
             (entry / _LISTING).unlink(missing_ok=True)  # first: half a release must not look like a whole one
+            reach("archive.pruning")
             private.remove_tree(entry)
         return sum(1 for entry in gone if not entry.name.startswith("."))
 
@@ -121,8 +123,10 @@ class Archive:
     def _publish(self, unfinished: Path, folder: Path) -> None:
         """Give it its name. A folder of that name without a listing is what a crash left while pruning."""
         private.remove_tree(folder)
+        reach("archive.unpublished")
         unfinished.rename(folder)
         private.sync_folder(self._root)
+        reach("archive.published")
 
 
 def static_ids(release: Release) -> frozenset[str]:

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from paiwatch import private
 from paiwatch.errors import StoreError
+from paiwatch.failpoint import reach
 from paiwatch.record import migrations
 from paiwatch.record.migrations import MIGRATIONS, Migration
 
@@ -45,6 +46,7 @@ def open_writer(file: Path, known: Sequence[Migration] = MIGRATIONS) -> Connecti
         private.make_folder(file.parent)
         if not file.exists():
             private.replace_file(file, b"")  # SQLite gives -wal and -shm the modes of the file
+            reach("record.created")
         engine = _engine(lambda: sqlite3.connect(file, check_same_thread=False), _WRITER, "BEGIN IMMEDIATE")
         connection = engine.connect()
         try:
@@ -118,6 +120,7 @@ def _bring_up(file: Path, connection: Connection, known: Sequence[Migration]) ->
         return
     if present:
         _back_up(file, connection, present)
+        reach("record.backed-up")
     with connection.begin():
         migrations.migrate(connection, known)
 

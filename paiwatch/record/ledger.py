@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from paiwatch.convergence.events import Outcome
+from paiwatch.failpoint import reach
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.plan import Plan, Step
@@ -33,9 +34,13 @@ class Ledger:
         database.close(self._connection)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with database.faults(self._file), self._connection.begin():
-            yield self._connection
+    def _transaction(self, written: str = "") -> Iterator[Connection]:
+        """One transaction; `written` is the fail-point that is reached once it is durable."""
+        with database.faults(self._file):
+            with self._connection.begin():
+                yield self._connection
+                reach("record.uncommitted")
+            reach(written)
 
     # ── what is known at the start ──────────────────────────────────────────────────────────────────────────────────
 
@@ -92,7 +97,7 @@ class Ledger:
             "src_id": src.id,
             "accepted": milliseconds(at),
         }
-        with self._transaction() as connection:
+        with self._transaction("plan.accepted") as connection:
             generation = _inserted(connection, generations, row)
             listed = [
                 encoding.step_to_row(generation, position, step) for position, step in enumerate(plan.steps)
@@ -103,7 +108,7 @@ class Ledger:
 
     def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
         """Every step has its outcome; those that an older generation's run did get it here."""
-        with self._transaction() as connection:
+        with self._transaction("generation.closed") as connection:
             connection.execute(SETTLE_ADOPTED, {"key": generation})
             connection.execute(
                 update(generations)
@@ -114,7 +119,7 @@ class Ledger:
     def abandon_generations(self, because: str, at: float) -> None:
         """Close what a paiwatch that died left open: steps without an outcome are superseded."""
         opened = select(generations.c.id).where(generations.c.closed.is_(None))
-        with self._transaction() as connection:
+        with self._transaction("past.abandoned") as connection:
             connection.execute(
                 update(steps)
                 .where(steps.c.generation.in_(opened), steps.c.outcome.is_(None))
@@ -128,7 +133,7 @@ class Ledger:
 
     def dismiss_step(self, generation: int, step: Step, outcome: Outcome, because: str) -> None:
         """The step got no run under its generation, or none that counts."""
-        with self._transaction() as connection:
+        with self._transaction("step.dismissed") as connection:
             _mark_step(connection, (generation, step.id.service, step.id.operator), outcome, because)
 
     # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -146,13 +151,13 @@ class Ledger:
             "marker": marker,
             "began": milliseconds(at),
         }
-        with self._transaction() as connection:
+        with self._transaction("run.intended") as connection:
             _put_applied(connection, touched)
             return _inserted(connection, runs, row)
 
     def set_identity(self, run: int, identity: Identity) -> None:
         """Its process is known."""
-        with self._transaction() as connection:
+        with self._transaction("run.identified") as connection:
             row = {"pid": identity.pid, "started_ticks": identity.started_ticks, "boot": identity.boot}
             connection.execute(CHANGE_RUN, {"key": run, **row})
 
@@ -171,7 +176,7 @@ class Ledger:
     ) -> None:
         """The end of a run and all that follows from it. `memory` None forgets the service; `cleared` its failures."""
         service = step.id.service
-        with self._transaction() as connection:
+        with self._transaction("run.finished") as connection:
             connection.execute(
                 update(runs).where(runs.c.id == run).values(encoding.result_to_row(result, at))
             )
@@ -193,7 +198,7 @@ class Ledger:
             runs.c.id == run
         )
         outcome = Outcome.INTERRUPTED
-        with self._transaction() as connection:
+        with self._transaction("past.interrupted") as connection:
             row = connection.execute(chosen).one()
             end = {
                 "ended": milliseconds(at),
@@ -208,22 +213,22 @@ class Ledger:
 
     def put_hold(self, hold: Hold) -> None:
         """Hold a service; replaces its hold."""
-        with self._transaction() as connection:
+        with self._transaction("service.held") as connection:
             _put(connection, holds, encoding.hold_to_row(hold))
 
     def drop_hold(self, service: str) -> None:
         """Let it go."""
-        with self._transaction() as connection:
+        with self._transaction("service.lifted") as connection:
             connection.execute(delete(holds).where(holds.c.service == service))
 
     def put_failure(self, failure: FailureRow) -> None:
         """Failures of one release; replaces what was known."""
-        with self._transaction() as connection:
+        with self._transaction("service.quarantined") as connection:
             _put(connection, failures, encoding.failure_to_row(failure))
 
     def drop_failures(self, services: Iterable[str] | None) -> None:
         """Forget failures of these services; None means all."""
-        with self._transaction() as connection:
+        with self._transaction("service.forgiven") as connection:
             if services is None:
                 connection.execute(delete(failures))
                 return
@@ -232,7 +237,7 @@ class Ledger:
 
     def put_adopted(self, adopted: Iterable[Applied]) -> None:
         """Remember these as applied, their failures forgotten."""
-        with self._transaction() as connection:
+        with self._transaction("service.adopted") as connection:
             for each in adopted:
                 _put_applied(connection, each)
                 connection.execute(DROP_FAILURES, {"key": each.service})
@@ -246,7 +251,7 @@ class Ledger:
         old = select(ranked.c.service, ranked.c.id).where(
             ranked.c.rank > keep_runs, ranked.c.ended.is_not(None)
         )
-        with self._transaction() as connection:
+        with self._transaction("record.pruned") as connection:
             gone = [(row.service, row.id) for row in connection.execute(old.order_by(ranked.c.id))]
             if gone:
                 connection.execute(runs.delete().where(runs.c.id.in_(select(old.subquery().c.id))))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from paiwatch.failpoint import reach
+
 Migration = tuple[int, Callable[[Connection], None]]
 
 _FIRST = (
@@ -90,4 +92,5 @@ def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS
     for version, change in migrations:
         if version > present:
             change(connection)
+            reach("record.migrating")
             connection.exec_driver_sql("UPDATE schema_version SET version = ?", (version,))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from paiwatch import private
 from paiwatch.errors import BusyError, TransientError
+from paiwatch.failpoint import reach
 
 #: Its contents may be secret: git makes files for the owner only, whatever the umask says.
 _CONFIG = (
@@ -65,6 +66,7 @@ class Mirror:
             shutil.rmtree(self.git)
             self.mend()
             _write(alternates, kept)
+            reach("source.recreated")
 
     def needs_packing(self) -> bool:
         """Whether loose objects or packs have piled up; judged by one of the 256 folders, as `git gc --auto` does."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from paiwatch.errors import ConfigError, StalledError, TransientError
+from paiwatch.failpoint import reach
 from paiwatch.snapshot import Commit, Entry, Revision, Tree
 from paiwatch.sources import access as admission
 from paiwatch.sources import gitdir, listing, refusal
@@ -193,6 +194,7 @@ class Repository:
 
     def _fetch_branch(self) -> str:
         self._fetch(f"+{self._ref}:{self._ref}")
+        reach("source.fetched")
         tip = self._own_tip()
         if tip is None:
             raise TransientError(f"{self._where}: {self._branch!r} vanished while it was fetched")
