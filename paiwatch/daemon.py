@@ -60,7 +60,7 @@ async def assemble(
 
     Raises BusyError when somebody else holds the state folder, StoreError when the record cannot be used.
     """
-    failpoint.arm(os.environ.get(failpoint.VARIABLE, ""))
+    failpoint.arm(os.environ)
     state, operators = settings.state, settings.operators
 
     def tell(news: News) -> None:

@@ -2,17 +2,20 @@
 
 Armed by `PAIWATCH_FAILPOINT` in the daemon's environment: `NAME[:NTH][:ERRNO]`, several with commas between. `run.intended:2` is
 SIGKILL to ourselves when that place is reached the second time, `archive.unpublished:1:ENOSPC` an OSError instead. Unarmed, a
-place costs one look into an empty dict. The pure rooms have none: nothing durable happens there.
+place costs one look into an empty dict. With `PAIWATCH_FAILPOINT_WHEN=FILE`, places are passed uncounted while there is no such
+file. The pure rooms have no places: nothing durable happens there.
 """
 
 import errno
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paiwatch.errors import ConfigError
 
 VARIABLE = "PAIWATCH_FAILPOINT"
+TRIGGER = "PAIWATCH_FAILPOINT_WHEN"
 
 #: Every place there is, in the order in which a pass comes by, and what is true there.
 POINTS = {
@@ -60,18 +63,20 @@ POINTS = {
 
 @dataclass(slots=True)
 class _Charge:
-    """`left`: how often the place is still reached before it goes off; `fault`: an errno, 0 for SIGKILL."""
+    """`left`: how often the place is still reached before it goes off; `fault`: an errno, 0 for SIGKILL; `trigger`: a file."""
 
     left: int
     fault: int
+    trigger: str
 
 
 _charges: dict[str, _Charge] = {}
 
 
-def arm(text: str) -> None:
-    """Arm what this value of the variable names, and nothing else. Raises ConfigError for a place that does not exist."""
-    charges = dict(_parse(each) for each in text.split(",") if each)
+def arm(environ: Mapping[str, str]) -> None:
+    """Arm what the environment names, and nothing else. Raises ConfigError for a place that does not exist."""
+    trigger = environ.get(TRIGGER, "")
+    charges = dict(_parse(each, trigger) for each in environ.get(VARIABLE, "").split(",") if each)
     _charges.clear()
     _charges.update(charges)
 
@@ -79,7 +84,7 @@ def arm(text: str) -> None:
 def reach(name: str) -> None:
     """A place is reached: go on, raise OSError, or die, as armed. Every place goes off once."""
     charge = _charges.get(name)
-    if charge is None:
+    if charge is None or (charge.trigger and not os.access(charge.trigger, os.F_OK)):
         return
     charge.left -= 1
     if charge.left:
@@ -90,7 +95,7 @@ def reach(name: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _parse(text: str) -> tuple[str, _Charge]:
+def _parse(text: str, trigger: str) -> tuple[str, _Charge]:
     name, *rest = text.split(":")
     if name not in POINTS:
         raise ConfigError(f"{VARIABLE}: no fail-point {name!r}; there are: {', '.join(POINTS)}")
@@ -99,4 +104,4 @@ def _parse(text: str) -> tuple[str, _Charge]:
         raise ConfigError(f"{VARIABLE}: {text!r} is not NAME[:NTH][:ERRNO]; NTH counts from 1")
     if fault and fault not in errno.errorcode.values():
         raise ConfigError(f"{VARIABLE}: {fault!r} is no errno; use a name such as ENOSPC")
-    return name, _Charge(left=number, fault=getattr(errno, fault) if fault else 0)
+    return name, _Charge(left=number, fault=getattr(errno, fault) if fault else 0, trigger=trigger)

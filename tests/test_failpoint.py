@@ -19,7 +19,7 @@ from paiwatch.errors import ConfigError
 def _disarmed() -> Iterator[None]:
     """No other test of this process may meet what was armed here."""
     yield
-    failpoint.arm("")
+    failpoint.arm({})
 
 
 def reached(file: Path) -> Iterator[str]:
@@ -47,14 +47,14 @@ def test_every_place_is_described_in_the_documents(project_root: Path) -> None:
 
 
 def test_unarmed_places_are_passed() -> None:
-    failpoint.arm("")
+    failpoint.arm({})
 
     for name in failpoint.POINTS:
         failpoint.reach(name)
 
 
 def test_a_fault_is_raised_the_time_it_was_asked_for_and_only_then() -> None:
-    failpoint.arm("stage.unfinished:2:ENOSPC,run.intended:1:EIO")
+    failpoint.arm({failpoint.VARIABLE: "stage.unfinished:2:ENOSPC,run.intended:1:EIO"})
 
     failpoint.reach("stage.unfinished")
     with pytest.raises(OSError, match="No space left") as raised:
@@ -62,6 +62,19 @@ def test_a_fault_is_raised_the_time_it_was_asked_for_and_only_then() -> None:
     failpoint.reach("stage.unfinished")
 
     assert raised.value.errno == errno.ENOSPC
+    with pytest.raises(OSError, match="Input/output"):
+        failpoint.reach("run.intended")
+
+
+def test_places_are_passed_uncounted_while_the_file_that_triggers_them_is_missing(tmp_path: Path) -> None:
+    trigger = tmp_path / "now"
+    failpoint.arm({failpoint.VARIABLE: "run.intended:2:EIO", failpoint.TRIGGER: str(trigger)})
+    failpoint.reach("run.intended")
+    failpoint.reach("run.intended")
+
+    trigger.touch()
+    failpoint.reach("run.intended")
+
     with pytest.raises(OSError, match="Input/output"):
         failpoint.reach("run.intended")
 
@@ -78,11 +91,11 @@ def test_a_fault_is_raised_the_time_it_was_asked_for_and_only_then() -> None:
 )
 def test_what_is_no_place_no_number_or_no_fault_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="PAIWATCH_FAILPOINT"):
-        failpoint.arm(text)
+        failpoint.arm({failpoint.VARIABLE: text})
 
 
 def test_an_armed_place_kills_the_whole_process_at_once() -> None:
-    code = "from paiwatch import failpoint as f\nf.arm('run.intended:2')\ntry:\n f.reach('run.intended'); print('passed', flush=True); f.reach('run.intended')\nfinally:\n print('never')"
+    code = "from paiwatch import failpoint as f\nf.arm({f.VARIABLE: 'run.intended:2'})\ntry:\n f.reach('run.intended'); print('passed', flush=True); f.reach('run.intended')\nfinally:\n print('never')"
 
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=dict(os.environ)
