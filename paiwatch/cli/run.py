@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 
 import click
@@ -21,6 +22,8 @@ def run(call: Call) -> None:
     from paiwatch.chronicle import Chronicle  # noqa: PLC0415
     from paiwatch.scrub import Scrubber  # noqa: PLC0415
 
+    # Until the daemon listens it would end us, and the first look is due anyway.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = call.settings()
     scrubber = Scrubber()
     logs.configure(

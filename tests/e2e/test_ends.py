@@ -1,5 +1,6 @@
 """Ends that come at a bad moment: asked twice to stop while stages are built, a source that goes away under queued steps."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,3 +61,16 @@ def test_source_that_goes_away_under_queued_steps_ends_nothing(platform: Platfor
 
     last, *others = [run["outcome"] for run in platform.json("history", "top")]
     assert (last, set(others)) == ("succeeded", {"interrupted"})
+
+
+def test_request_to_look_again_is_no_end_while_the_daemon_still_starts(platform: Platform) -> None:
+    platform.start()
+    process = platform.process
+    assert process is not None
+    platform.wait_until((platform.root / "state" / "lock").exists, "it has begun to start")
+
+    for _ in range(200):
+        process.send_signal(signal.SIGHUP)
+
+    platform.wait_settled(platform.git(platform.work, "rev-parse", "HEAD").strip())
+    assert process.poll() is None

@@ -1,6 +1,7 @@
 """Commits that come faster than scripts: the newest wins, nobody waits for a stranger, and nothing piles up."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,10 @@ def push_both(platform: Platform, value: int) -> str:
     return platform.push(f"both to {value}")
 
 
+def has(platform: Platform, service: str, value: int) -> bool:
+    return platform.value(service) == f"{value} steady"
+
+
 def refreshes(platform: Platform, service: str) -> list[str]:
     return [
         line.run
@@ -57,7 +62,7 @@ def test_a_slow_script_holds_up_neither_strangers_nor_memory_and_then_runs_once_
     for value in range(2, PUSHES):
         push_both(platform, value)
     newest = push_both(platform, PUSHES)
-    platform.wait_until(lambda: platform.value("quick") == f"{PUSHES} steady", "quick has the newest commit")
+    platform.wait_until(partial(has, platform, "quick", PUSHES), "quick has the newest commit")
 
     assert len(refreshes(platform, "slow")) == 1
     assert platform.value("slow") == "0 steady"
@@ -75,7 +80,7 @@ def test_a_slow_script_holds_up_neither_strangers_nor_memory_and_then_runs_once_
 def test_what_a_newer_commit_replaced_is_recorded_as_superseded(platform: Platform) -> None:
     for value in (1, 2, 3):
         push_both(platform, value)
-        platform.wait_until(lambda value=value: platform.value("quick") == f"{value} steady", "quick has it")
+        platform.wait_until(partial(has, platform, "quick", value), "quick has it")
     (platform.root / "gate").unlink()
     newest = push_both(platform, 4)
     platform.wait_settled(newest)
