@@ -61,6 +61,18 @@ class Retried:
     services: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """A person rolled a service back: the release it ran counts as quarantined, failures of the other are forgotten.
+
+    Plan again right after this event.
+    """
+
+    service: str
+    instead_of: str
+    release: str
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; nothing else happened."""
@@ -71,7 +83,7 @@ class Draining:
     """Start nothing more; what runs may finish."""
 
 
-Event = Planned | Ended | HoldsChanged | Retried | Tick | Draining
+Event = Planned | Ended | HoldsChanged | Retried | RolledBack | Tick | Draining
 
 
 # ── intents ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from paiwatch.convergence import backoff
-from paiwatch.convergence.events import FailureBook, Failures
+from paiwatch.convergence.events import FailureBook, Failures, RolledBack
 from paiwatch.plan.plan import Step
 
 _NONE = Failures(attempts=0, not_before=0.0)
@@ -47,6 +47,20 @@ class Failing:
         """An interrupted run does not count, but rests as after a first failure, so that it cannot spin."""
         pause = backoff.delay(step.id.service, step.digest, 1, step.retries)
         return self._put(step, replace(self.look_up(step), not_before=now + pause))
+
+    def turn_back(self, rolled_back: RolledBack) -> None:
+        """Quarantine the release that a person went back from without another try; the other one may be tried."""
+        known = self._book.setdefault(rolled_back.service, {})
+        failed = known.get(rolled_back.instead_of, _NONE)
+        known[rolled_back.instead_of] = replace(failed, quarantined=True)
+        known.pop(rolled_back.release, None)
+
+    def clear(self, step: Step) -> None:
+        """It succeeded. A rollback proves nothing of the release that it replaces: that stays quarantined."""
+        if step.instead_of:
+            self.forgive(step)
+        else:
+            self.forgive_service(step.id.service)
 
     def forgive(self, step: Step) -> None:
         """Forget the failures of this input."""

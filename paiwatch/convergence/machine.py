@@ -27,6 +27,7 @@ from paiwatch.convergence.events import (
     Planned,
     Quarantine,
     Retried,
+    RolledBack,
     Tick,
     Wake,
 )
@@ -78,6 +79,8 @@ class Machine:
                 self._hold(event.holds)
             case Retried():
                 self._retry(event.services)
+            case RolledBack():
+                self.failing.turn_back(event)
             case Draining():
                 self._drain()
             case Tick():
@@ -200,7 +203,7 @@ class Machine:
         """Count it. The stop of a restart proves nothing yet, so only a last step clears what failed before."""
         if outcome is Outcome.SUCCEEDED:
             if step.last:
-                self.failing.forgive_service(step.id.service)
+                self.failing.clear(step)
                 self._outdate_dependents(step.id.service)
             return self.failing.look_up(step)
         if outcome is Outcome.INTERRUPTED:

@@ -32,6 +32,43 @@ class Hold:
     digest: str = ""
 
 
+class PinnedBy(StrEnum):
+    """Who rolled a service back."""
+
+    PERSON = "person"  # `paiwatch rollback`
+    POLICY = "policy"  # `on-failure: rollback`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A service is rolled back: an archived release runs for as long as the tree asks for `instead_of`.
+
+    `release` is that release as it was remembered when it last ran. `origin` says which run or revision a person named (""
+    for the last good one). `leader` is the service whose rollback this one follows ("": its own).
+    """
+
+    instead_of: str
+    release: "Applied" = field(repr=False)
+    since: float  # epoch seconds
+    by: PinnedBy
+    because: str
+    origin: str = ""
+    leader: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """What a person may do about it."""
+        return f"push a commit that changes it, or `paiwatch retry {self.leader or self.release.service}`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """A release that ran successfully before the present one. `left` is the generation that went on to another."""
+
+    release: "Applied" = field(repr=False)
+    left: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """One service's memory.
@@ -45,6 +82,7 @@ class Applied:
     from the tree's root), `env` and `timeout` (0: as in the settings) are those of `archived`.
     `touched_by` is the operator that left it touched: after a start, stop or delete the service may be down, and a
     refresh would not bring it up.
+    `pin` is set while a person or a policy has rolled it back.
     `files`, `reads` and `watched` are those of `digest`. `seal` vouches for files and reads, and names the rules that they
     were rendered by ("" when nothing does): see releases/seal.py.
     """
@@ -66,6 +104,7 @@ class Applied:
     timeout: float = 0.0
     watched: Mapping[str, Entry] = field(default_factory=dict, repr=False)
     seal: str = field(default="", repr=False)
+    pin: Pin | None = None
 
     @property
     def archived(self) -> str:

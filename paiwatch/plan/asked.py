@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paiwatch.catalog.service import Operator
-from paiwatch.plan import build, changes, graph, operators, removal, task, wording
+from paiwatch.plan import build, changes, graph, operators, pins, removal, task, wording
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.operators import Operators
@@ -48,6 +48,7 @@ def asked(request: Request, desired: Desired, memory: Memory, policy: Policy) ->
     An unknown name (also one to skip) is an error, and then nothing is done at all. What has no script for the
     operator, or has errors, is left out with a warning. `problems` are those of the request only.
     """
+    desired = pins.substitute(desired, memory)
     world = _World(changes.split(desired), memory, policy, desired.snapshot.src.prefix)
     known = sorted({*desired.services, *desired.invalid, *(name for name in memory if memory[name].archived)})
     unknown = tuple(_unknown(name, known) for name in sorted({*request.names, *request.skip} - set(known)))

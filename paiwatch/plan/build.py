@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from paiwatch.plan import changes, graph, impact, operators, reasons, removal, task, wording
+from paiwatch.plan import changes, graph, impact, operators, pins, reasons, removal, task, wording
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.impact import Impact
@@ -21,6 +21,7 @@ def build(desired: Desired, memory: Memory, policy: Policy) -> Plan:
     """
     if desired.is_broken:  # nobody can tell what should be: the last good state stays
         return assemble(desired, (), desired.problems)
+    desired = pins.substitute(desired, memory)
     wanted = changes.split(desired)
     found = changes.find_changes(wanted, memory)
     hit = impact.find_impact(found.kinds, wanted, memory, policy)
@@ -36,6 +37,7 @@ def build(desired: Desired, memory: Memory, policy: Policy) -> Plan:
     gone = removal.plan_removals(wanted, memory, policy, prefix=desired.snapshot.src.prefix)
     problems = (
         *desired.problems,
+        *pins.problems(desired, memory),
         *gone.problems,
         *(wording.inert(wanted.services[name]) for name in found.inert),
         *(wording.waits(wanted.services[name], holders[name]) for name in tasks if holders[name]),

@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One sentence of why. `kind`: new | file | key | prerequisite | removed | unfinished | asked.
+    """One sentence of why. `kind`: new | file | key | prerequisite | removed | unfinished | asked | rollback.
 
     `detail` reads aloud; `file`, `key`, `before`, `after` (shown values, masked) and `chain` (prerequisites, nearest
     first) carry the same facts for machines, empty where they do not apply. The rest is found only when a plan is
@@ -66,6 +66,7 @@ class Step:
     `prerequisites` are all direct prerequisites that exist, to be remembered with success.
     `level` is 0 for what waits for nothing, else 1 + the highest level waited for. `weight` is the number of steps on the longest
     path that still hangs on this one, itself included.
+    `instead_of` is the digest that the tree asks for, where the service is rolled back to another; else "".
     `last` marks the step whose success makes the release applied (false for the stop of a restart).
     """
 
@@ -84,6 +85,7 @@ class Step:
     timeout: float
     retries: Retries
     env: Mapping[str, str] = field(default_factory=dict)
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

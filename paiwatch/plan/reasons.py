@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from paiwatch.catalog.service import Operator, Service
+from paiwatch.plan import pins
 from paiwatch.plan.applied import Applied
 from paiwatch.plan.keys import KeyChange, find_key_changes
 from paiwatch.plan.plan import Kind, Reason
@@ -26,15 +27,17 @@ def bound(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
 def explain_change(
     kind: Kind, service: Service, release: Release, applied: Applied | None
 ) -> tuple[Reason, ...]:
-    """Why a service counts as new or changed; never empty."""
+    """Why a service counts as new or changed; never empty. A rollback comes first."""
+    told = pins.reason(release, applied)
     unfinished = _explain_unfinished(applied) if applied is not None and applied.touched else ()
     if kind is Kind.NEW or applied is None:
         return (
+            *told,
             Reason(kind="new", detail=f"'{service.name}' is not running yet: no start of it has succeeded"),
             *unfinished,
         )
     if applied.digest == release.digest:
-        return unfinished
+        return (*told, *unfinished)
     differences = (
         *_explain_keys(service, release, applied),
         *_explain_files(service, release, applied),
@@ -43,7 +46,7 @@ def explain_change(
     if not differences:
         detail = f"release {release.digest[:8]} replaces {applied.digest[:8]}"
         differences = (Reason(kind="file", detail=detail, file=service.deploy),)
-    return (*unfinished, *differences)
+    return (*told, *unfinished, *differences)
 
 
 def _explain_unfinished(applied: Applied) -> tuple[Reason, ...]:

@@ -31,6 +31,7 @@ class Task:
     timeout: float
     retries: Retries
     env: Mapping[str, str] = field(default_factory=dict)
+    instead_of: str = ""
 
     @property
     def ids(self) -> tuple[StepId, ...]:
@@ -63,6 +64,7 @@ def declared(
         timeout=policy.timeout if service.timeout is None else service.timeout,
         retries=service.retries or policy.retries,
         env=service.env,
+        instead_of=release.instead_of,
     )
 
 
@@ -114,6 +116,7 @@ def _step(task: Task, step: StepId, waits: tuple[StepId, ...], level: int, weigh
         timeout=task.timeout,
         retries=task.retries,
         env=task.env,
+        instead_of=task.instead_of,
     )
 
 

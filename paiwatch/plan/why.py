@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from paiwatch.plan import changes, operators
+from paiwatch.plan import changes, operators, pins
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.plan import Kind, Plan, Step
@@ -28,6 +28,7 @@ def why_not(service: str, desired: Desired, memory: Memory, plan: Plan) -> tuple
     """Why a service has no step in this plan. Empty when it has one: `explain` tells about that."""
     if any(step.id.service == service for step in plan.steps):
         return ()
+    desired = pins.substitute(desired, memory)
     wanted = changes.split(desired)
     if service in wanted.broken:
         return tuple(_tell_errors(service, desired, memory))
@@ -37,7 +38,8 @@ def why_not(service: str, desired: Desired, memory: Memory, plan: Plan) -> tuple
     kind = changes.compare(wanted.releases[service], applied)
     if kind is not None:
         return (_tell_left_out(service, kind, wanted, memory),)
-    return (_tell_current(service, memory), *_tell_ignored(service, wanted, plan))
+    told = _tell_current(service, memory, is_rolled_back=bool(wanted.releases[service].instead_of))
+    return (told, *_tell_ignored(service, wanted, plan))
 
 
 def _tell_errors(service: str, desired: Desired, memory: Memory) -> Iterator[str]:
@@ -59,8 +61,10 @@ def _tell_left_out(service: str, kind: Kind, wanted: Wanted, memory: Memory) -> 
     return f"'{service}' is {kind}, but this plan was made for something else"
 
 
-def _tell_current(service: str, memory: Memory) -> str:
+def _tell_current(service: str, memory: Memory, *, is_rolled_back: bool) -> str:
     applied = memory[service]
+    if is_rolled_back and applied.pin is not None:
+        return f"'{service}' is rolled back: {pins.tell(applied.pin)}; {applied.pin.remedy}"
     at = f", applied from config {applied.config[:8]} and src {applied.src[:8]}" if applied.config else ""
     return f"'{service}' is up to date: its release is still {applied.digest[:8]}{at}"
 

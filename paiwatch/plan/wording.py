@@ -7,6 +7,9 @@ from paiwatch.plan.impact import Impact
 from paiwatch.plan.plan import Kind, Reason
 from paiwatch.problem import Problem, Severity
 
+#: Reasons that say what happened, in the order they are given.
+_TELLING = frozenset({"rollback", "key", "file"})
+
 
 def prerequisites(hit: Impact, roots: Mapping[str, tuple[Reason, ...]]) -> dict[str, Reason]:
     """For each prerequisite that somebody follows into the plan: the reason that gives, with the chain to the root."""
@@ -35,7 +38,7 @@ def _root(hit: Impact, roots: Mapping[str, tuple[Reason, ...]], name: str) -> st
         return f"'{name}' is new"
     if kind is Kind.CHANGED:
         own = roots[name]
-        telling = next((reason for reason in own if reason.kind in {"key", "file"}), own[0])
+        telling = next((reason for reason in own if reason.kind in _TELLING), own[0])
         return f"'{name}' changed: {telling.detail}"
     return f"'{name}' was applied since, and this refresh is still owed"
 

@@ -49,7 +49,8 @@ class Release:
     read from the snapshot by oid. The releases of a Desired have their names but not their bytes (`OnDemand`), as ten
     thousand of them would not fit in memory; `Survey.render` makes them again. `reads` is sorted and free of duplicates.
     `watched` are files outside deploy/ that the service declares as inputs, by path from the tree's root. `rules` are
-    those it was rendered by (seal.py), "" when something is to be told of it that only rendering finds.
+    those it was rendered by (seal.py), "" when something is to be told of it that only rendering finds. `instead_of` is the
+    digest of the release that the tree asks for, where this one stands in for it (a rollback); else "".
     """
 
     service: str
@@ -59,6 +60,7 @@ class Release:
     reads: tuple[Read, ...] = field(default=(), repr=False)
     watched: Mapping[str, Entry] = field(default_factory=dict, repr=False)
     rules: str = field(default="", repr=False)
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from paiwatch.catalog.service import Operator, Retries
 from paiwatch.convergence.events import (
@@ -18,6 +19,7 @@ from paiwatch.convergence.events import (
     Planned,
     Quarantine,
     Retried,
+    RolledBack,
     Tick,
     Wake,
 )
@@ -414,3 +416,27 @@ def test_an_event_costs_what_it_changes_not_what_waits() -> None:
     large = min(per_event(16_000) for _ in range(3))
 
     assert large < 8 * small  # sixteen times the steps; a walk over all of them would show
+
+
+def test_a_rollback_that_succeeds_leaves_the_release_it_replaces_quarantined() -> None:
+    machine = quarantined()
+    back = replace(a_step("a", digest="d0"), instead_of="d1")
+    machine.step(planned(1, back), 0)
+    machine.step(Ended(step=back.id, digest="d0", generation=1, outcome=Outcome.SUCCEEDED), 1)
+
+    assert machine.failing.look_up(a_step("a")).quarantined
+    assert told(machine.step(planned(2, a_step("a", digest="d2")), 2)) == ["begin a"]
+    machine.step(Ended(step=back.id, digest="d2", generation=2, outcome=Outcome.SUCCEEDED), 3)
+    assert not machine.failing.look_up(a_step("a")).quarantined
+
+
+def test_a_person_who_rolls_back_quarantines_one_release_and_forgives_the_other() -> None:
+    machine = quarantined()
+
+    machine.step(RolledBack(service="a", instead_of="d2", release="d1"), 0)
+
+    assert told(machine.step(planned(1, a_step("a", digest="d2")), 0)) == [
+        "dismiss a of 1: blocked",
+        "close 1: failed",
+    ]
+    assert told(machine.step(planned(2, a_step("a")), 0)) == ["begin a"]
