@@ -16,7 +16,7 @@ from paiwatch.releases.release import Read, Release, ReleaseFile
 from paiwatch.releases.render import Renderer
 
 #: Raise it whenever equal texts and reads may render otherwise, or be judged otherwise: in this package, model or catalog.
-RENDERING = 1
+RENDERING = 2
 
 _LIBRARIES = f"jinja2 {jinja2.__version__}, python {sys.version_info.major}.{sys.version_info.minor}"
 

@@ -19,6 +19,8 @@ _WORD = "paiwatchputthiswordhere"
 _INDENT = re.compile(r"\s*\n\s*")
 _PLAIN = re.compile(r"[A-Za-z0-9_./@+=~^$()<>;-]*")  # mostly; what does not match is tried
 
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
 #: Stands for text that is no YAML.
 _BAD = object()
 
@@ -55,18 +57,17 @@ def _risky(outcome: Rendered, sight: Sight, yaml: Yaml) -> Iterator[tuple[KeyPat
         if value.startswith(("{", "[")) and _read(value, yaml) is not _BAD:
             continue  # JSON: meant to be what it says
         read = _read(f"key: {value}\n", yaml)
-        is_other_kind = isinstance(read, list) and len(read) == 1 and _is_scalar(read[0])
+        is_other_kind = isinstance(read, list) and len(read) == 1 and _is_scalar(read[0], value)
         if read != [{"key": value}] and not is_other_kind:
             yield path, value
 
 
-def _is_scalar(document: Any) -> bool:
-    """Numbers, booleans and the like: whether these are meant cannot be told from here."""
-    return (
-        isinstance(document, dict)
-        and list(document) == ["key"]
-        and not isinstance(document["key"], str | dict | list)
-    )
+def _is_scalar(document: Any, value: str) -> bool:
+    """Numbers, booleans and the like: whether these are meant cannot be told from here. Text that vanishes is not meant."""
+    if not isinstance(document, dict) or list(document) != ["key"]:
+        return False
+    read = document["key"]
+    return value.strip() in _NULLS if read is None else not isinstance(read, str | dict | list)
 
 
 def _is_misread(
