@@ -14,6 +14,7 @@ def policy_of(settings: Settings) -> Policy:
         removed=operators.removed,
         timeout=operators.timeout,
         retries=Retries(attempts=retries.attempts, first=retries.first, max=retries.max),
+        on_failure=operators.on_failure,
         guard=Guard(max_services=settings.guard.max_services, max_stops=settings.guard.max_stops),
     )
 

@@ -56,6 +56,8 @@ POINTS = {
     "archive.pruned": "releases that nobody needs are gone, surroundings are not",
     "service.held": "a person's hold is written down, nobody was told",
     "service.lifted": "it is lifted, nobody was told",
+    "service.pinned": "a rollback is written down and its failed release quarantined, nothing was planned anew",
+    "service.unpinned": "a rollback has ended, nothing was planned anew",
     "service.forgiven": "failures are forgotten, nothing was planned anew",
     "service.adopted": "releases are recorded as applied without a run",
 }

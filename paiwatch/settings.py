@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paiwatch.catalog.service import Dependents, Removal
+from paiwatch.catalog.service import Dependents, OnFailure, Removal
 from paiwatch.units import AtMost, Count, Duration, Size, Span
 
 
@@ -107,6 +107,8 @@ class Operators(Section):
     """A service gone from the tree: keep (status says so), stop, or delete."""
     retries: RetryPolicy = RetryPolicy()
     """Retries of a failed step."""
+    on_failure: OnFailure = OnFailure.KEEP
+    """The retries of a new release are used up: keep (it stays failed) or rollback (to the last good release)."""
     log_limit: Size = 10 * 1024**2
     """Output kept of one run; the middle of what is longer is cut."""
 
@@ -155,6 +157,8 @@ class Retention(Section):
     """Runs kept for each service, with their output."""
     generations: Count = 500
     """Generations kept."""
+    releases: Count = 3
+    """Earlier good releases kept for each service, to roll back to."""
 
 
 class Settings(Section):

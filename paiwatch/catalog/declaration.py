@@ -10,7 +10,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from paiwatch import shape
 from paiwatch.catalog import paths, watch
-from paiwatch.catalog.service import Dependents, OnChange, Operator, Prerequisite, Retries, Service
+from paiwatch.catalog.service import (
+    Dependents,
+    OnChange,
+    OnFailure,
+    Operator,
+    Prerequisite,
+    Retries,
+    Service,
+)
 from paiwatch.catalog.watch import Pattern
 from paiwatch.document import Document, problem_at
 from paiwatch.problem import Problem, Severity, errors
@@ -81,6 +89,8 @@ class Declaration(Part):
     """Accepted because old files have it; never used."""
     on_change: Annotated[OnChange | None, Field(alias="on-change")] = None
     """What a change of this service asks for: refresh, restart (stop, then start) or start."""
+    on_failure: Annotated[OnFailure | None, Field(alias="on-failure")] = None
+    """What happens when the retries of a new release are used up: keep (it stays failed) or rollback (to the last good release)."""
     timeout: Span | None = None
     """Limit of each script."""
     retries: RetriesPart | None = None
@@ -120,6 +130,7 @@ def _service(name: str, folder: str, declared: Declaration, document: Document) 
         templates=tuple(dict.fromkeys(map(paths.normal, declared.template_list or ()))),
         scripts={operator: paths.normal(script) for operator, script in _scripts(declared)},
         on_change=declared.on_change,
+        on_failure=declared.on_failure,
         timeout=declared.timeout,
         retries=_retries(declared.retries),
         env=declared.env or {},

@@ -31,6 +31,13 @@ class Dependents(StrEnum):
     IGNORE = "ignore"
 
 
+class OnFailure(StrEnum):
+    """What happens when the retries of a new release are used up."""
+
+    KEEP = "keep"  # it stays failed, and waits for a person or another release
+    ROLLBACK = "rollback"  # the last good release runs again
+
+
 class Removal(StrEnum):
     """What happens to a service that is gone from the tree (`operators.removed` in the settings)."""
 
@@ -67,6 +74,7 @@ class Service:
     templates: tuple[str, ...] = ()  # rendered names: "start.sh" for start.sh.template
     scripts: Mapping[Operator, str]
     on_change: OnChange | None = None
+    on_failure: OnFailure | None = None
     timeout: float | None = None
     retries: Retries | None = None
     env: Mapping[str, str]

@@ -44,7 +44,7 @@ class Pin:
     """A service is rolled back: an archived release runs for as long as the tree asks for `instead_of`.
 
     `release` is that release as it was remembered when it last ran. `origin` says which run or revision a person named (""
-    for the last good one). `leader` is the service whose rollback this one follows ("": its own).
+    for the last good one). `left` is the generation that left it. `leader` is the service whose rollback this one follows ("": its own).
     """
 
     instead_of: str
@@ -52,6 +52,7 @@ class Pin:
     since: float  # epoch seconds
     by: PinnedBy
     because: str
+    left: int = 0
     origin: str = ""
     leader: str = ""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from paiwatch.catalog.service import Dependents, Prerequisite, Removal, Retries
+from paiwatch.catalog.service import Dependents, OnFailure, Prerequisite, Removal, Retries
 from paiwatch.units import Limit
 
 
@@ -22,6 +22,7 @@ class Policy:
     removed: Removal = Removal.KEEP
     timeout: float = 1800.0
     retries: Retries = field(default_factory=Retries)
+    on_failure: OnFailure = OnFailure.KEEP
     guard: Guard = field(default_factory=Guard)
 
     def follows(self, edge: Prerequisite) -> bool:

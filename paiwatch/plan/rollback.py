@@ -85,6 +85,7 @@ def _pin(target: Former, wanted: str, grounds: Grounds, *, leader: str = "") -> 
         since=grounds.since,
         by=grounds.by,
         because=grounds.because,
+        left=target.left,
         origin="" if leader else grounds.origin,
         leader=leader,
     )

@@ -1,6 +1,6 @@
 """The writing statements: each method is one transaction, durable when it returns. Knows tables, decides nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,20 @@ from paiwatch.failpoint import reach
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.plan import Plan, Step
-from paiwatch.record import database, encoding
+from paiwatch.record import database, encoding, rollbacks
 from paiwatch.record.approvals import Approvals
 from paiwatch.record.encoding import milliseconds
+from paiwatch.record.rollbacks import Rollbacks
 from paiwatch.record.rows import FailureRow
 from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
-from paiwatch.record.statements import CHANGE_RUN, CHANGE_STEP, DROP_FAILURES, PUT, SETTLE_ADOPTED
+from paiwatch.record.statements import (
+    CHANGE_RUN,
+    CHANGE_STEP,
+    DROP_FAILURE,
+    DROP_FAILURES,
+    PUT,
+    SETTLE_ADOPTED,
+)
 from paiwatch.snapshot import Revision
 
 
@@ -28,6 +36,7 @@ class Ledger:
         self._file = file
         self._connection = database.open_writer(file)
         self.approvals = Approvals(self._transaction)
+        self.rollbacks = Rollbacks(self._transaction)
 
     def close(self) -> None:
         """Close the file."""
@@ -45,10 +54,12 @@ class Ledger:
     # ── what is known at the start ──────────────────────────────────────────────────────────────────────────────────
 
     def read_applied(self) -> dict[str, Applied]:
-        """All of it, by service."""
+        """All of it, by service, with pins."""
         with self._transaction() as connection:
             rows = connection.execute(select(applied)).mappings().all()
-        return {row["service"]: encoding.applied_from_row(dict(row)) for row in rows}
+            pins = rollbacks.read_pins(connection)
+        found = {row["service"]: encoding.applied_from_row(dict(row)) for row in rows}
+        return rollbacks.attach(found, pins)
 
     def read_holds(self) -> dict[str, Hold]:
         """Persons' holds, by service."""
@@ -139,9 +150,17 @@ class Ledger:
     # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def begin_run(
-        self, step: Step, generation: int, attempt: int, *, marker: str, touched: Applied, at: float
+        self,
+        step: Step,
+        generation: int,
+        attempt: int,
+        *,
+        marker: str,
+        touched: Applied,
+        left: Applied | None,
+        at: float,
     ) -> int:
-        """Intent before act: the run, and the service as touched by it."""
+        """Intent before act: the run, the service as touched by it, and the good release that it leaves, if it does."""
         row = {
             "generation": generation,
             "service": step.id.service,
@@ -152,6 +171,8 @@ class Ledger:
             "began": milliseconds(at),
         }
         with self._transaction("run.intended") as connection:
+            if left is not None:
+                rollbacks.keep_former(connection, left, generation)
             _put_applied(connection, touched)
             return _inserted(connection, runs, row)
 
@@ -169,12 +190,12 @@ class Ledger:
         generation: int,
         *,
         memory: Applied | None,
-        cleared: bool,
+        cleared: Collection[str],
         failure: FailureRow | None,
         hold: Hold | None,
         at: float,
     ) -> None:
-        """The end of a run and all that follows from it. `memory` None forgets the service; `cleared` its failures."""
+        """The end of a run and all that follows. `memory` None forgets the service; `cleared` are releases without failures now."""
         service = step.id.service
         with self._transaction("run.finished") as connection:
             connection.execute(
@@ -183,10 +204,11 @@ class Ledger:
             _mark_step(connection, (generation, service, step.id.operator), result.outcome)
             if memory is None:
                 connection.execute(delete(applied).where(applied.c.service == service))
+                rollbacks.forget(connection, service)
             else:
                 _put_applied(connection, memory)
-            if cleared:
-                connection.execute(DROP_FAILURES, {"key": service})
+            for digest in cleared:
+                connection.execute(DROP_FAILURE, {"key": service, "of_digest": digest})
             if failure is not None:
                 _put(connection, failures, encoding.failure_to_row(failure))
             if hold is not None:
@@ -235,17 +257,25 @@ class Ledger:
             for service in services:
                 connection.execute(DROP_FAILURES, {"key": service})
 
-    def put_adopted(self, adopted: Iterable[Applied]) -> None:
-        """Remember these as applied, their failures forgotten."""
+    def put_adopted(self, adopted: Iterable[Applied], left: Iterable[Applied], generation: int) -> None:
+        """Remember these as applied, their failures and rollbacks forgotten; and the good releases that were `left`."""
         with self._transaction("service.adopted") as connection:
+            for each in left:
+                rollbacks.keep_former(connection, each, generation)
             for each in adopted:
                 _put_applied(connection, each)
                 connection.execute(DROP_FAILURES, {"key": each.service})
+                rollbacks.drop_pins(connection, (each.service,))
 
     # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def prune(self, *, keep_runs: int, keep_generations: int) -> list[tuple[str, int]]:
-        """Delete older runs (beyond this many for each service) and generations no run refers to; gives the runs deleted."""
+    def prune(
+        self, *, keep_runs: int, keep_generations: int, keep_releases: int
+    ) -> tuple[list[tuple[str, int]], frozenset[str]]:
+        """Delete older runs and releases (beyond so many for each service) and generations no run refers to.
+
+        Gives the runs deleted, and the digests of the former releases that are left.
+        """
         rank = func.row_number().over(partition_by=runs.c.service, order_by=runs.c.id.desc()).label("rank")
         ranked = select(runs.c.id, runs.c.service, runs.c.ended, rank).subquery()
         old = select(ranked.c.service, ranked.c.id).where(
@@ -256,9 +286,10 @@ class Ledger:
             if gone:
                 connection.execute(runs.delete().where(runs.c.id.in_(select(old.subquery().c.id))))
             _prune_generations(connection, keep_generations)
+            formers = rollbacks.prune(connection, keep_releases)
         with database.faults(self._file), self._connection.begin():
             database.give_back_space(self._connection)
-        return gone
+        return gone, formers
 
 
 def _inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:

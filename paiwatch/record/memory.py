@@ -27,6 +27,13 @@ def versions_of(memory: Memory, services: Iterable[str]) -> dict[str, int]:
     return {name: memory[name].version if name in memory else 0 for name in services}
 
 
+def leaves(before: Applied | None, step: Step) -> Applied | None:
+    """The good release that this step is the first to leave; None when it leaves none."""
+    if before is None or not before.digest or before.archived != before.digest:
+        return None
+    return before if step.digest != before.digest else None
+
+
 def touch(before: Applied | None, step: Step, scripts: Mapping[Operator, str] | None) -> Applied:
     """Memory once the run may have done something. `scripts` None leaves those that are remembered."""
     known = before or Applied(service=step.id.service)

@@ -59,6 +59,21 @@ _SECOND = (
 )
 
 
+#: Releases that services can go back to, and services that did.
+_THIRD = (
+    """CREATE TABLE formers (
+        service TEXT NOT NULL, digest TEXT NOT NULL, left_in INTEGER NOT NULL, version INTEGER NOT NULL,
+        config TEXT NOT NULL DEFAULT '', src TEXT NOT NULL DEFAULT '', at INTEGER NOT NULL,
+        files TEXT NOT NULL DEFAULT '', reads TEXT NOT NULL DEFAULT '', scripts TEXT NOT NULL DEFAULT '',
+        folder TEXT NOT NULL DEFAULT '', env TEXT NOT NULL DEFAULT '', timeout INTEGER NOT NULL,
+        watched TEXT NOT NULL DEFAULT '', seal TEXT NOT NULL DEFAULT '', PRIMARY KEY (service, digest))""",
+    """CREATE TABLE pins (
+        service TEXT PRIMARY KEY NOT NULL, instead_of TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '',
+        since INTEGER NOT NULL, "by" TEXT NOT NULL DEFAULT '', because TEXT NOT NULL DEFAULT '',
+        origin TEXT NOT NULL DEFAULT '', leader TEXT NOT NULL DEFAULT '')""",
+)
+
+
 def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
     """A migration that carries these out in order."""
 
@@ -70,7 +85,7 @@ def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
 
 
 #: Every version there ever was, oldest first.
-MIGRATIONS: Sequence[Migration] = ((1, _all(_FIRST)), (2, _all(_SECOND)))
+MIGRATIONS: Sequence[Migration] = ((1, _all(_FIRST)), (2, _all(_SECOND)), (3, _all(_THIRD)))
 
 
 def version_of(connection: Connection) -> int:

@@ -11,7 +11,7 @@ from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Kind
-from paiwatch.record import database, encoding, layout
+from paiwatch.record import database, encoding, layout, rollbacks
 from paiwatch.record.approvals import read_held
 from paiwatch.record.encoding import seconds
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
@@ -72,8 +72,10 @@ class Reader:
 
     def applied(self) -> Mapping[str, Applied]:
         """By service."""
-        rows = self._all(select(applied).order_by(applied.c.service))
-        return {row["service"]: encoding.applied_from_row(dict(row)) for row in rows}
+        with database.faults(layout.record_file(self._state)), self._connection.begin():
+            rows = self._connection.execute(select(applied).order_by(applied.c.service)).mappings().all()
+            pins = rollbacks.read_pins(self._connection)
+        return rollbacks.attach({row["service"]: encoding.applied_from_row(dict(row)) for row in rows}, pins)
 
     def held_plan(self) -> HeldPlan | None:
         """The plan that waits for an approval."""

@@ -88,6 +88,41 @@ applied = Table(
     _text("seal"),
 )
 
+#: Releases that ran successfully before the present one; columns as in applied.
+formers = Table(
+    "formers",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("left_in", Integer, nullable=False),  # the generation that went on to another
+    Column("version", Integer, nullable=False),
+    _text("config"),
+    _text("src"),
+    Column("at", Integer, nullable=False),
+    _text("files"),
+    _text("reads"),
+    _text("scripts"),
+    _text("folder"),
+    _text("env"),
+    Column("timeout", Integer, nullable=False),
+    _text("watched"),
+    _text("seal"),
+)
+
+#: Services that are rolled back, each to one of its formers.
+pins = Table(
+    "pins",
+    metadata,
+    Column("service", Text, primary_key=True),
+    _text("instead_of"),
+    _text("digest"),
+    Column("since", Integer, nullable=False),
+    _text("by"),
+    _text("because"),
+    _text("origin"),
+    _text("leader"),
+)
+
 holds = Table(
     "holds",
     metadata,

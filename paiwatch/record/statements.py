@@ -7,7 +7,7 @@ from sqlalchemy import Table, Text, bindparam, cast, delete, func, literal, sele
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from paiwatch.record.schema import applied, failures, holds, runs, steps
+from paiwatch.record.schema import applied, failures, formers, holds, pins, runs, steps
 
 
 def _upsert(table: Table) -> Insert:
@@ -17,7 +17,9 @@ def _upsert(table: Table) -> Insert:
 
 
 #: Insert or replace, by table name.
-PUT = {table.name: _upsert(table) for table in (applied, holds, failures)}
+PUT = {table.name: _upsert(table) for table in (applied, holds, failures, formers, pins)}
+#: Insert unless it is there.
+KEEP_FORMER = upsert(formers).on_conflict_do_nothing(index_elements=list(formers.primary_key))
 #: Set columns of the run `key`.
 CHANGE_RUN = update(runs).where(runs.c.id == bindparam("key"))
 #: Set columns of one step.
@@ -54,3 +56,7 @@ SETTLE_ADOPTED = (
 )
 #: Forget the failures of the service `key`.
 DROP_FAILURES = delete(failures).where(failures.c.service == bindparam("key"))
+#: Forget those of one release of it.
+DROP_FAILURE = delete(failures).where(
+    failures.c.service == bindparam("key"), failures.c.digest == bindparam("of_digest")
+)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import Identity, RunResult
-from paiwatch.plan.applied import Applied, Hold, Memory
+from paiwatch.plan.applied import Applied, Hold, Memory, Pin
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.record import layout, memory
 from paiwatch.record.memory import Underway
@@ -24,6 +24,7 @@ from paiwatch.snapshot import Revision
 if TYPE_CHECKING:
     from paiwatch.record.approvals import Approvals
     from paiwatch.record.ledger import Ledger
+    from paiwatch.record.rollbacks import Rollbacks
 
 
 class Record:
@@ -81,6 +82,11 @@ class Record:
         """The plan that waits for a person, and the one that was approved."""
         return self._ledger.approvals
 
+    @property
+    def rollbacks(self) -> "Rollbacks":
+        """What a rollback is chosen from."""
+        return self._ledger.rollbacks
+
     # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def latest_generation(self) -> tuple[int, tuple[str, str]]:
@@ -127,7 +133,10 @@ class Record:
         touched = memory.touch(before, step, scripts)
         random = secrets.token_hex(8)
         log = layout.log_file(self._state, service, 0)  # refuses a bad name before anything is written
-        run = self._ledger.begin_run(step, generation, attempt, marker=random, touched=touched, at=at)
+        left = memory.leaves(before, step)
+        run = self._ledger.begin_run(
+            step, generation, attempt, marker=random, touched=touched, left=left, at=at
+        )
         self._applied[service] = touched
         versions = memory.versions_of(self._applied, step.prerequisites)
         self._underway[run] = Underway(step=step, generation=generation, before=before, versions=versions)
@@ -156,7 +165,7 @@ class Record:
         step = underway.step
         succeeded = result.outcome is Outcome.SUCCEEDED
         after = self._settled(run, underway, release, at) if succeeded else self._applied[step.id.service]
-        cleared = succeeded and step.last
+        cleared = self._cleared(step) if succeeded and step.last else frozenset[str]()
         failure = None if succeeded else self._failed(step, result, retry_at)
         self._ledger.end_run(
             run,
@@ -171,8 +180,8 @@ class Record:
         )
         del self._underway[run]
         self._remember(step.id.service, after)
-        if cleared:
-            self._forget_failures({step.id.service})
+        for digest in cleared:
+            del self._failures[step.id.service, digest]
         if failure is not None:
             self._failures[failure.service, failure.digest] = failure
         if hold is not None and succeeded:
@@ -227,6 +236,31 @@ class Record:
         self._ledger.put_failure(failure)
         self._failures[service, digest] = failure
 
+    def roll_back(
+        self, service: str, failed: str, pins: Mapping[str, Pin], *, because: str, at: float
+    ) -> None:
+        """Write pins down, and `failed` as quarantined: the release that the service goes back from."""
+        known = self._failures.get((service, failed))
+        failure = FailureRow(
+            service=service,
+            digest=failed,
+            attempts=known.attempts if known else 0,
+            retry_at=known.retry_at if known else 0.0,
+            quarantined=True,
+            since=at,
+            because=(known.because if known else "") or because,
+        )
+        self._ledger.rollbacks.pin(pins, failure)
+        self._failures[service, failed] = failure
+        self._applied |= {name: replace(self._applied[name], pin=pin) for name, pin in pins.items()}
+
+    def unpin(self, services: Iterable[str]) -> None:
+        """End rollbacks: these services run again what the tree asks for."""
+        ended = [name for name in services if name in self._applied and self._applied[name].pin is not None]
+        if ended:
+            self._ledger.rollbacks.unpin(ended)
+            self._applied |= {name: replace(self._applied[name], pin=None) for name in ended}
+
     def forgive(self, services: Iterable[str] = ()) -> None:
         """Forget failures and quarantine of these services, or of all when empty: they may be tried at once."""
         chosen = frozenset(services) or frozenset(service for service, _ in self._failures)
@@ -249,21 +283,29 @@ class Record:
         for name, each in fresh.items():
             needed = [edge.service for edge in desired.services[name].prerequisites if edge.service in exist]
             fresh[name] = replace(each, prerequisites=memory.versions_of(together, needed))
-        self._ledger.put_adopted(fresh.values())
+        left = [
+            each
+            for each in map(self._applied.get, fresh)
+            if each is not None and each.archived == each.digest
+        ]
+        left = [each for each in left if each.digest and each.digest != fresh[each.service].digest]
+        self._ledger.put_adopted(fresh.values(), left, self._ledger.read_latest_generation())
         self._applied |= fresh
         self._forget_failures(fresh.keys())
 
     # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def prune(self, *, runs: int, generations: int) -> Pruned:
-        """Forget runs beyond this many for each service and old generations; says which files may go."""
-        gone = self._ledger.prune(keep_runs=runs, keep_generations=generations)
+    def prune(self, *, runs: int, generations: int, releases: int = 3) -> Pruned:
+        """Forget runs and former releases beyond so many for each service, and old generations; says which files may go."""
+        gone, formers = self._ledger.prune(
+            keep_runs=runs, keep_generations=generations, keep_releases=releases
+        )
         needed = {
             digest for each in self._applied.values() for digest in (each.digest, each.touched) if digest
         }
         needed |= {underway.step.digest for underway in self._underway.values()}
         logs = tuple(layout.log_file(self._state, service, run) for service, run in gone)
-        return Pruned(logs=logs, keep=frozenset(needed))
+        return Pruned(logs=logs, keep=formers | needed)
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -272,7 +314,8 @@ class Record:
         revisions = self._revisions.get(underway.generation) or self._ledger.read_revisions(
             underway.generation
         )
-        return memory.settle(now, underway, release, run=run, revisions=revisions, at=at)
+        after = memory.settle(now, underway, release, run=run, revisions=revisions, at=at)
+        return after and replace(after, pin=now.pin)  # it may have been rolled back while this ran
 
     def _failed(self, step: Step, result: RunResult, retry_at: float) -> FailureRow | None:
         """An interruption is nobody's fault: it counts no attempt."""
@@ -289,6 +332,11 @@ class Record:
             since=known.since if known else 0.0,
             because=result.message if counts or known is None else known.because,
         )
+
+    def _cleared(self, step: Step) -> frozenset[str]:
+        """Releases of the service whose failures this success ends: a rollback proves nothing of the one it replaces."""
+        known = frozenset(digest for service, digest in self._failures if service == step.id.service)
+        return known & {step.digest} if step.instead_of else known
 
     def _remember(self, service: str, after: Applied | None) -> None:
         if after is None:
