@@ -151,7 +151,7 @@ class Decider:
     def is_settled(self) -> bool:
         """Whether the newest look is planned, every generation is closed, nothing runs, no plan waits for an approval."""
         at_rest = not self._open and not self._runs and self._gate.held is None
-        return at_rest and self.seen is self.desired
+        return self.planned.is_set() and at_rest and self.seen is self.desired
 
     @property
     def held(self) -> HeldPlan | None:
