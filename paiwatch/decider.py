@@ -38,7 +38,7 @@ from paiwatch.news import (
     StepQuarantined,
 )
 from paiwatch.plan.applied import Memory
-from paiwatch.plan.build import build
+from paiwatch.plan.build import Planner
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Plan, StepId
 from paiwatch.plan.policy import Policy
@@ -77,7 +77,7 @@ class Decider:
         self._runner = runner
         self._gate = gate
         self._render = render
-        self._policy = policy
+        self._planner = Planner(policy)
         self._clock = clock
         self._tell = tell
         self._retention = retention
@@ -225,7 +225,7 @@ class Decider:
     async def _plan(self, desired: Desired) -> tuple[Plan, Memory]:
         """What is to be done now, and the memory it was compared with."""
         memory = await self._writer.do(self._record.memory)
-        return build(desired, memory, self._policy), memory
+        return self._planner.plan(desired, memory), memory
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

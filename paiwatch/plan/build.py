@@ -6,6 +6,7 @@ from dataclasses import replace
 from paiwatch.plan import changes, graph, impact, operators, pins, reasons, removal, task, wording
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
+from paiwatch.plan.comparison import Comparison, compare
 from paiwatch.plan.impact import Impact
 from paiwatch.plan.plan import Kind, Plan, Reason, Step
 from paiwatch.plan.policy import Policy
@@ -19,12 +20,28 @@ def build(desired: Desired, memory: Memory, policy: Policy) -> Plan:
 
     Services in a circle should be invalid already (the catalog says so); if some are not, they count as invalid here.
     """
-    if desired.is_broken:  # nobody can tell what should be: the last good state stays
-        return assemble(desired, (), desired.problems)
-    desired = pins.substitute(desired, memory)
-    wanted = changes.split(desired)
-    found = changes.find_changes(wanted, memory)
-    hit = impact.find_impact(found.kinds, wanted, memory, policy)
+    return Planner(policy).plan(desired, memory)
+
+
+class Planner:
+    """Builds plans one after the other. What it remembers changes how long a plan takes, never the plan."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._known: Comparison | None = None
+
+    def plan(self, desired: Desired, memory: Memory) -> Plan:
+        """As `build`; it costs what is another object than last time in either."""
+        if desired.is_broken:  # nobody can tell what should be: the last good state stays
+            return assemble(desired, (), desired.problems)
+        desired = pins.substitute(desired, memory)
+        self._known = compare(changes.split(desired), memory, self._policy, before=self._known)
+        return _plan(desired, self._known)
+
+
+def _plan(desired: Desired, compared: Comparison) -> Plan:
+    wanted, memory, policy, found = compared.wanted, compared.memory, compared.policy, compared.changes
+    hit = impact.find_impact(compared)
     order = graph.order(hit.kinds, edges(wanted, hit.kinds))
     if not order.ring <= wanted.broken:
         return build(replace(desired, invalid=desired.invalid | order.ring), memory, policy)

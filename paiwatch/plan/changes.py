@@ -1,6 +1,6 @@
 """Changes: which services differ from what was applied. PURE; exact by release digest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paiwatch.catalog.service import Service
@@ -40,19 +40,20 @@ def split(desired: Desired) -> Wanted:
     return Wanted(services=desired.services, releases=releases, broken=broken)
 
 
-def find_changes(wanted: Wanted, memory: Memory) -> Changes:
-    """Compare every release with the record."""
-    kinds: dict[str, Kind] = {}
-    inert: list[str] = []
-    for name, release in wanted.releases.items():
+def recompared(before: Changes, names: Iterable[str], wanted: Wanted, memory: Memory) -> Changes:
+    """Compare the releases of these services with the record; the others are as they were."""
+    kinds, inert = dict(before.kinds), set(before.inert)
+    for name in names:
+        kinds.pop(name, None)
+        inert.discard(name)
         applied = memory.get(name)
-        kind = compare(release, applied)
+        kind = compare(wanted.releases[name], applied) if name in wanted.releases else None
         if kind is None:
             continue
         if operators.choose(wanted.services[name], kind, applied):
             kinds[name] = kind
         else:
-            inert.append(name)
+            inert.add(name)
     return Changes(kinds, tuple(sorted(inert)))
 
 
