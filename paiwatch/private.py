@@ -8,6 +8,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+_LONG = 512  # characters below the top after which a folder is lifted; with the top's own they stay under 4096 bytes
+
 
 def make_folder(folder: Path) -> Path:
     """Make this folder, and those above that are missing, for the owner only. Returns it."""
@@ -90,6 +92,7 @@ def _empty(top: Path) -> list[str]:
     """Unlink every file below; returns the folders, outer before inner. A stack: scripts may nest deeper than Python recurses."""
     folders: list[str] = []
     waiting = [str(top)]
+    longest = len(waiting[0]) + _LONG
     while waiting:
         folder = waiting.pop()
         folders.append(folder)
@@ -98,12 +101,21 @@ def _empty(top: Path) -> list[str]:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
+                        is_long = len(entry.path) > longest
+                        waiting.append(_lifted(entry.path, top) if is_long else entry.path)
                     else:
                         os.unlink(entry.path)  # noqa: PTH108
         except OSError:
             continue  # what stays is noticed when its folder cannot be removed
     return folders
+
+
+def _lifted(folder: str, top: Path) -> str:
+    """Move a folder up, before its path is longer than the kernel takes: who goes down step by step can nest so deep."""
+    os.chmod(folder, 0o700)  # noqa: PTH101
+    place = tempfile.mkdtemp(dir=top)
+    os.rename(folder, place)  # noqa: PTH104
+    return place
 
 
 def _remove_folder(folder: str) -> bool:

@@ -1,6 +1,7 @@
 """Private files: their modes, and removal whatever the modes."""
 
 import os
+import subprocess
 from pathlib import Path
 
 from paiwatch import private
@@ -31,6 +32,16 @@ def test_a_tree_deeper_than_recursion_goes_too(tmp_path: Path) -> None:
     for _ in range(1500):
         Path(folder).mkdir()
         folder += "/d"
+
+    assert private.remove_tree(tree)
+
+    assert not tree.exists()
+
+
+def test_a_tree_deeper_than_any_path_may_be_long_goes_too(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    deeper = f"for n in {{1..150}}; do mkdir {'d' * 60} && cd {'d' * 60} || exit 1; done; echo > file; chmod 0 ."
+    subprocess.run(["bash", "-c", f"mkdir {tree}; cd {tree}; {deeper}"], check=True)
 
     assert private.remove_tree(tree)
 
