@@ -40,7 +40,9 @@ def test_a_tree_deeper_than_recursion_goes_too(tmp_path: Path) -> None:
 
 def test_a_tree_deeper_than_any_path_may_be_long_goes_too(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
-    deeper = f"for n in {{1..150}}; do mkdir {'d' * 60} && cd {'d' * 60} || exit 1; done; echo > file; chmod 0 ."
+    deeper = (
+        f"for n in {{1..150}}; do mkdir {'d' * 60} && cd {'d' * 60} || exit 1; done; echo > file; chmod 0 ."
+    )
     subprocess.run(["bash", "-c", f"mkdir {tree}; cd {tree}; {deeper}"], check=True)
 
     assert private.remove_tree(tree)

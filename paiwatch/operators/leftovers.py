@@ -1,4 +1,4 @@
-"""What a script leaves running: found by its process group and by PAIWATCH_RUN_ID in the environment, and ended.
+"""What a script leaves running: found by its session and by PAIWATCH_RUN_ID in the environment, and ended.
 
 A process that leaves both on purpose (`setsid env -u PAIWATCH_RUN_ID …`) is a service, not a leftover: it is never
 touched. Also answers whether a process of a dead paiwatch still lives, beyond pid reuse.
@@ -22,7 +22,10 @@ _FIRST_LOOK, _LAST_LOOK = 0.005, 0.1  # seconds between looks at what is being w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trail:
-    """How the processes of one run are recognised. `group` is the script's pid (its session and group too), 0 if unknown."""
+    """How the processes of one run are recognised. `group` is the script's pid (its session and group too), 0 if unknown.
+
+    Job control (`set -m`) makes new groups, never a new session.
+    """
 
     group: int
     marker: str
@@ -41,7 +44,6 @@ class _Stat:
     """What proc(5) says of one process."""
 
     state: str
-    group: int
     session: int
     started_ticks: int
 
@@ -65,9 +67,8 @@ def is_alive(identity: Identity) -> bool:
 
 def find(trail: Trail, *, since: int = 0) -> frozenset[int]:
     """Pids of the run's processes. `since` skips those with a lower pid, for whoever knows that they are older."""
-    members = _members(trail.group) if _is_group(trail.group) else ()
     oldest = since if since <= _newest() else 0  # pids began anew from the bottom meanwhile
-    return frozenset(members) | frozenset(_marked(trail.marker, oldest))
+    return frozenset(pid for pid in _pids() if pid >= oldest and _is_of(pid, trail))
 
 
 def trail_of(marker: str, identity: Identity | None) -> Trail:
@@ -120,42 +121,28 @@ async def _wait_until_gone(trail: Trail, seconds: float, hurry: asyncio.Event) -
 
 def _send(trail: Trail, found: Iterable[int], number: signal.Signals) -> None:
     """The group at once, so that no fork slips through, and the others one by one, by descriptors that pid reuse cannot mislead."""
-    if _is_group(trail.group):
+    if trail.group > 1:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(trail.group, number)
     for pid in found:
         with suppress(ProcessLookupError, PermissionError):
             descriptor = os.pidfd_open(pid)
             try:
-                if _has_marker(pid, trail.marker):
+                if _is_of(pid, trail):  # looked at again, for the pid may have gone to somebody else
                     signal.pidfd_send_signal(descriptor, number)
             finally:
                 os.close(descriptor)
 
 
-def _is_group(group: int) -> bool:
-    """Whether this process group has members (zombies count for the kernel)."""
-    if group <= 1:
-        return False
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _is_of(pid: int, trail: Trail) -> bool:
+    """Whether this process belongs to the run."""
+    return _is_in_session(pid, trail.group) or (bool(trail.marker) and _has_marker(pid, trail.marker))
 
 
-def _members(group: int) -> Iterator[int]:
-    for pid in _pids():
-        stat = _stat(pid)
-        if stat is not None and stat.group == group and stat.session == group and stat.state not in "ZX":
-            yield pid
-
-
-def _marked(marker: str, since: int) -> Iterator[int]:
-    if marker:
-        yield from (pid for pid in _pids() if pid >= since and _has_marker(pid, marker))
+def _is_in_session(pid: int, session: int) -> bool:
+    """Zombies aside: they have ended."""
+    stat = _stat(pid) if session > 1 else None
+    return stat is not None and stat.session == session and stat.state not in "ZX"
 
 
 def _has_marker(pid: int, marker: str) -> bool:
@@ -192,7 +179,7 @@ def _stat(pid: int) -> _Stat | None:
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()  # the name before may hold spaces and brackets
-    return _Stat(state=fields[0], group=int(fields[2]), session=int(fields[3]), started_ticks=int(fields[19]))
+    return _Stat(state=fields[0], session=int(fields[3]), started_ticks=int(fields[19]))
 
 
 @cache
