@@ -5,7 +5,7 @@ Values must be immutable: then what is the very same object says the same, howev
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import compress
-from operator import is_, is_not
+from operator import is_, is_not, itemgetter
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -25,6 +25,17 @@ def differing(before: Mapping[K, object], after: Mapping[K, object]) -> list[K]:
         return list(compress(after, map(is_not, before.values(), after.values())))
     changed = [key for key, value in after.items() if before.get(key, _NOTHING) is not value]
     return changed + [key for key in before if key not in after]
+
+
+def renewed(before: Mapping[K, V], gone: Iterable[K], fresh: Mapping[K, V]) -> dict[K, V]:
+    """The mapping without what is gone, and then with what is fresh. It stays in the order of its keys, and must be in it."""
+    result = dict(before)
+    for key in gone:
+        if key not in fresh:
+            result.pop(key, None)
+    has_new = not fresh.keys() <= result.keys()
+    result.update(fresh)
+    return dict(sorted(result.items(), key=itemgetter(0))) if has_new else result
 
 
 def gathered(pairs: Iterable[tuple[K, V]]) -> dict[K, set[V]]:

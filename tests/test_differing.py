@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paiwatch.differing import differing, gathered, reindexed
+from paiwatch.differing import differing, gathered, reindexed, renewed
 from tests.builders import a_release
 
 _OBJECTS = tuple(object() for _ in range(3))
@@ -37,6 +37,20 @@ def test_equal_values_that_are_other_objects_differ() -> None:
 
     assert before == after
     assert differing({"a": before}, {"a": after}) == ["a"]
+
+
+@given(before=_MAPPINGS, gone=st.sets(st.sampled_from("abcdef")), fresh=_MAPPINGS)
+def test_what_is_renewed_is_in_order_of_its_keys_and_leaves_the_old_as_it_was(
+    before: dict[str, object], gone: set[str], fresh: dict[str, object]
+) -> None:
+    old = dict(sorted(before.items(), key=lambda item: item[0]))
+    kept = dict(old)
+
+    result = renewed(old, gone, fresh)
+
+    assert result == {key: value for key, value in old.items() if key not in gone} | fresh
+    assert list(result) == sorted(result)
+    assert list(old.items()) == list(kept.items())
 
 
 @given(before=_PAIRS, after=_PAIRS)

@@ -50,6 +50,10 @@ class Catalog:
     problems: tuple[Problem, ...]
     graph: Graph = field(repr=False)
 
+    def is_valid(self, name: str) -> bool:
+        """Whether this service can run."""
+        return name in self.services and name not in self.invalid
+
 
 def read_catalog(
     prefix: str, found: Mapping[str, Deploy], documents: Mapping[str, Document], links: Mapping[str, bytes]

@@ -1,6 +1,6 @@
 """The release of every service, rendered again only where its own files changed or a read sees something else."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import MappingProxyType
@@ -9,10 +9,12 @@ from typing import Any
 from paiwatch.catalog.catalog import Declared
 from paiwatch.catalog.components import Deploy
 from paiwatch.catalog.service import Service
+from paiwatch.differing import differing, gathered, reindexed, renewed
 from paiwatch.model.reads import TOP, Sight
 from paiwatch.plan.applied import Memory
+from paiwatch.problem import Problem
 from paiwatch.releases.assemble import Assembled, included_oids, release_of, template_oids, watching
-from paiwatch.releases.release import OnDemand
+from paiwatch.releases.release import OnDemand, Release
 from paiwatch.releases.render import Renderer
 from paiwatch.releases.seal import rules_of
 from paiwatch.snapshot import Contents
@@ -34,9 +36,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """By service; `readers` has, for each top-level section, the services that looked into it (TOP: at all of it)."""
+    """By service, and what follows from that: releases, and the problems of those that have any.
 
+    `readers` has, for each top-level section, the services that looked into it (TOP: at all of it). `components` are those
+    that this was made from.
+    """
+
+    components: Components | None = None
     by_service: Mapping[str, Outcome] = field(default_factory=dict)
+    releases: Mapping[str, Release] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()  # have no release
+    problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     readers: Mapping[Any, frozenset[str]] = field(default_factory=dict)
 
 
@@ -54,26 +64,12 @@ def survey_outcomes(
 
     `memory` may save rendering those that `before` does not have; it never changes the result.
     """
-    wanted = components.catalog.services.keys() - components.catalog.invalid
-    kept = {
-        name: outcome
-        for name, outcome in before.by_service.items()
-        if name in wanted and outcome.deploy is components.deploys[name]
-    }
-    for name in _suspects(changed, before.readers):
-        if name in kept and not _is_same(kept[name], sight):
-            del kept[name]
-    missing = wanted - kept.keys()
-    fresh = dict(_recalled(missing & memory.keys(), components, sight, memory=memory, renderer=renderer))
-    fresh |= _fresh(sorted(missing - fresh.keys()), components, sight, read=read, renderer=renderer)
-    others = dict(_watching_others(kept, components))
-    if not fresh and not others and len(kept) == len(before.by_service):
-        return before
-    kept |= others
-    return Outcomes(
-        by_service={name: fresh.get(name) or kept[name] for name in sorted(wanted)},
-        readers=_readers(before, kept, fresh),
-    )
+    affected = _affected(before, components, sight, changed)
+    wanted = {name for name in affected if components.catalog.is_valid(name)}
+    fresh = dict(_recalled(wanted & memory.keys(), components, sight, memory=memory, renderer=renderer))
+    fresh |= _fresh(sorted(wanted - fresh.keys()), components, sight, read=read, renderer=renderer)
+    fresh |= _watching_others(affected, before, components)
+    return _renewed(before, components, gone=affected - wanted, fresh=fresh)
 
 
 def assembled_in_full(
@@ -93,7 +89,19 @@ def contents_of(service: Service, deploy: Deploy, read: Contents) -> Mapping[str
     return contents
 
 
-def _suspects(changed: Iterable[Any], readers: Mapping[Any, frozenset[str]]) -> frozenset[str]:
+def _affected(
+    before: Outcomes, components: Components, sight: Sight, changed: Iterable[Any]
+) -> frozenset[str]:
+    """Services that came or went, whose own files changed, or that looked into a changed section and see something else."""
+    known = before.components
+    moved = set(differing(known.deploys if known else {}, components.deploys))
+    moved.update(differing(known.catalog.services if known else {}, components.catalog.services))
+    moved |= components.catalog.invalid ^ (known.catalog.invalid if known else frozenset())
+    seen = _readers(changed, before.readers) - moved
+    return frozenset(moved).union(name for name in seen if not _is_same(before.releases.get(name), sight))
+
+
+def _readers(changed: Iterable[Any], readers: Mapping[Any, frozenset[str]]) -> frozenset[str]:
     """Services that looked into a changed section, or at everything."""
     sections = list(changed)
     if not sections:
@@ -101,19 +109,51 @@ def _suspects(changed: Iterable[Any], readers: Mapping[Any, frozenset[str]]) -> 
     return frozenset().union(*(readers.get(section, frozenset()) for section in (*sections, TOP)))
 
 
-def _is_same(outcome: Outcome, sight: Sight) -> bool:
-    release = outcome.assembled.release
+def _is_same(release: Release | None, sight: Sight) -> bool:
     return release is not None and sight.same(release.reads)
 
 
-def _watching_others(kept: Mapping[str, Outcome], components: Components) -> Iterator[tuple[str, Outcome]]:
+def _watching_others(
+    affected: Collection[str], before: Outcomes, components: Components
+) -> Iterator[tuple[str, Outcome]]:
     """Those that watch other files than before: nothing is rendered again for that."""
-    for name, watched in components.watched.items():
-        if (
-            name in kept
-            and (assembled := watching(kept[name].assembled, watched)) is not kept[name].assembled
-        ):
-            yield name, replace(kept[name], assembled=assembled)
+    known = before.components.watched if before.components else {}
+    for name in differing(known, components.watched):
+        if name in before.by_service and name not in affected:
+            outcome = before.by_service[name]
+            assembled = watching(outcome.assembled, components.watched.get(name, {}))
+            if assembled is not outcome.assembled:
+                yield name, replace(outcome, assembled=assembled)
+
+
+def _renewed(
+    before: Outcomes, components: Components, *, gone: Iterable[str], fresh: Mapping[str, Outcome]
+) -> Outcomes:
+    """With these in place of what was known of them, and without those gone: it costs no more than that."""
+    replaced = [*gone, *fresh]
+    old = {name: before.by_service[name] for name in replaced if name in before.by_service}
+    releases = {
+        name: one.assembled.release for name, one in fresh.items() if one.assembled.release is not None
+    }
+    problems = {name: one.assembled.problems for name, one in fresh.items() if one.assembled.problems}
+    return Outcomes(
+        components=components,
+        by_service=renewed(before.by_service, replaced, fresh),
+        releases=renewed(before.releases, replaced, releases),
+        failed=before.failed.difference(replaced).union(fresh.keys() - releases.keys()),
+        problems=renewed(before.problems, replaced, problems),
+        readers=reindexed(before.readers, gathered(_looks(old)), gathered(_looks(fresh))),
+    )
+
+
+def _looks(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[Any, str]]:
+    """Section and service. One that failed has no reads that could vouch for it: it looked at all."""
+    for name, outcome in outcomes.items():
+        release = outcome.assembled.release
+        if release is None:
+            yield TOP, name
+        else:
+            yield from ((read.path[0] if read.path else TOP, name) for read in release.reads)
 
 
 def _recalled(
@@ -177,33 +217,3 @@ def _light(assembled: Assembled) -> Assembled:
         return assembled
     names = OnDemand(frozenset(assembled.release.rendered))
     return replace(assembled, release=replace(assembled.release, rendered=names))
-
-
-def _readers(
-    before: Outcomes, kept: Mapping[str, Outcome], fresh: Mapping[str, Outcome]
-) -> dict[Any, frozenset[str]]:
-    gone = {name: outcome for name, outcome in before.by_service.items() if name not in kept}
-    left, came = _by_section(gone), _by_section(fresh)
-    readers = dict(before.readers)
-    for section in left.keys() | came.keys():
-        readers[section] = (readers.get(section, frozenset()) - left.get(section, set())) | came.get(
-            section, set()
-        )
-        if not readers[section]:
-            del readers[section]
-    return readers
-
-
-def _by_section(outcomes: Mapping[str, Outcome]) -> dict[Any, set[str]]:
-    found: dict[Any, set[str]] = {}
-    for name, outcome in outcomes.items():
-        for section in _sections(outcome.assembled):
-            found.setdefault(section, set()).add(name)
-    return found
-
-
-def _sections(assembled: Assembled) -> set[Any]:
-    """The sections a service looked into. One that failed has no reads that could vouch for it: it looked at all."""
-    if assembled.release is None:
-        return {TOP}
-    return {read.path[0] if read.path else TOP for read in assembled.release.reads}

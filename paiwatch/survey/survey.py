@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from paiwatch import yamlplain
+from paiwatch.catalog.catalog import Catalog
 from paiwatch.errors import StalledError
 from paiwatch.model.reads import Sight
 from paiwatch.plan.applied import Memory
@@ -49,6 +50,7 @@ class Survey:
         self._outcomes = Outcomes()
         self._read_src: Contents = _nothing
         self._memory: Memory = {}
+        self._declared: tuple[Catalog | None, frozenset[str]] = (None, frozenset())  # secrets of services
 
     def remember(self, memory: Memory) -> None:
         """What the record knows of an earlier life: it may save rendering at the first look."""
@@ -70,7 +72,7 @@ class Survey:
             parser_timeout=self._parser_timeout,
             before=self._configuration,
         )
-        secrets = _secrets(self._configuration, self._components, self._secret)
+        secrets = self._secrets(self._configuration, self._components.catalog)
         if self._configuration.is_broken or self._configuration.sight is None:
             return _broken(snapshot, self._components, self._configuration, secrets)
         self._render(self._components, self._configuration, self._configuration.sight)
@@ -129,6 +131,18 @@ class Survey:
         self._memory = {}
         self._rendered_from = configuration
 
+    def _secrets(self, configuration: Configuration, catalog: Catalog) -> frozenset[str]:
+        """Values that no text may show: of cluster_cfg, and of the `env` of services."""
+        if catalog is not self._declared[0]:
+            values = (
+                value
+                for each in catalog.services.values()
+                for key, value in each.env.items()
+                if self._secret.search(key)
+            )
+            self._declared = catalog, frozenset(values)
+        return self._declared[1].union(*configuration.secrets.values())
+
 
 def _nothing(_oids: object) -> Mapping[str, bytes]:
     return {}
@@ -146,13 +160,6 @@ def _missing_folders(snapshot: Snapshot) -> tuple[Problem, ...]:
         for role, tree in trees
         if tree.prefix and not any(path.startswith(tree.prefix) for path in tree.files)
     )
-
-
-def _secrets(configuration: Configuration, components: Components, secret: re.Pattern[str]) -> frozenset[str]:
-    """Values that no text may show: of cluster_cfg, and of the `env` of services."""
-    services = components.catalog.services.values()
-    declared = {value for each in services for key, value in each.env.items() if secret.search(key)}
-    return frozenset(declared).union(*configuration.secrets.values())
 
 
 def _broken(
@@ -178,16 +185,14 @@ def _desired(
     secrets: frozenset[str],
 ) -> Desired:
     catalog = components.catalog
-    assembled = {name: outcome.assembled for name, outcome in outcomes.by_service.items()}
     problems: list[Problem] = [*catalog.problems, *components.blind, *configuration.problems]
-    for one in assembled.values():
-        problems.extend(one.problems)
-    failed = {name for name, one in assembled.items() if one.release is None}
+    for found in outcomes.problems.values():
+        problems.extend(found)
     return Desired(
         snapshot=snapshot,
         services=catalog.services,
-        releases={name: one.release for name, one in assembled.items() if one.release is not None},
-        invalid=catalog.invalid | failed,
+        releases=outcomes.releases,
+        invalid=catalog.invalid | outcomes.failed,
         problems=tuple(sorted(problems)),
         secrets=secrets,
     )
