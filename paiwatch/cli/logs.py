@@ -10,6 +10,7 @@ import click
 
 from paiwatch.cli import holder
 from paiwatch.cli.call import Call, configured
+from paiwatch.cli.screen import Screen
 from paiwatch.errors import ConfigError
 from paiwatch.record.history import History
 from paiwatch.record.rows import RunRow
@@ -39,28 +40,33 @@ def logs(call: Call, *, which: str, follow: bool) -> None:
 
         ended = is_over()
         click.echo(_heading(row, is_over=ended), err=True)
-        mask = _unmasked if row.outcome is not None else _masking(settings)
-        for piece in lines(read(row.log, is_over if follow and not ended else lambda: True)):
-            sys.stdout.buffer.write(mask(piece))
-            sys.stdout.buffer.flush()
+        pieces = read(row.log, is_over if follow and not ended else lambda: True)
+        _show(pieces if row.outcome is not None else _masked(pieces, settings))
 
 
-def _unmasked(piece: bytes) -> bytes:
-    """Output of a run that has its end is masked in its file already."""
-    return piece
-
-
-def _masking(settings: Settings) -> Callable[[bytes], bytes]:
+def _masked(pieces: Iterable[bytes], settings: Settings) -> Iterator[bytes]:
     """Output that still grows (or was cut off) is not masked in its file: here it is, with the secrets of the trees as they are now."""
     from paiwatch.cli import view  # noqa: PLC0415 (heavy; the output of runs that ended needs no look at the trees)
 
     with view.look(settings) as seen:
-        scrubber = seen.scrubber
+        stream = seen.scrubber.stream()
+    yield from map(stream.feed, pieces)
+    yield stream.finish()
 
-    def mask(piece: bytes) -> bytes:
-        return scrubber.scrub(piece.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
-    return mask
+def _show(pieces: Iterable[bytes]) -> None:
+    """Byte by byte into a file or a pipe; on a terminal nothing may steer it."""
+    shown = _for_terminal(pieces) if sys.stdout.isatty() else pieces
+    for piece in shown:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
+def _for_terminal(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    screen = Screen()
+    for piece in pieces:
+        yield screen.feed(piece).encode(sys.stdout.encoding, "replace")
+    yield screen.finish().encode(sys.stdout.encoding, "replace")
 
 
 def find(past: History, which: str) -> RunRow:
@@ -93,17 +99,6 @@ def read(log: Path, is_over: Callable[[], bool]) -> Iterator[bytes]:
             if ends_here:
                 return
             time.sleep(_LOOK_EVERY)
-
-
-def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines, many at once, so that no secret of one line is divided; the last may have no end."""
-    rest = b""
-    for chunk in chunks:
-        whole, end, rest = (rest + chunk).rpartition(b"\n")
-        if end:
-            yield whole + end
-    if rest:
-        yield rest
 
 
 def _heading(row: RunRow, *, is_over: bool) -> str:

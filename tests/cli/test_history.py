@@ -159,11 +159,7 @@ def test_logs_follow_a_run_to_its_end(
 ) -> None:
     log = tmp_path / "1.log"
 
-    assert b"".join(logs.lines(logs.read(log, looks(log)))) == expected
-
-
-def test_lines_are_never_divided() -> None:
-    assert [*logs.lines([b"a", b"b\nc\nd", b"e"])] == [b"ab\nc\n", b"de"]
+    assert b"".join(logs.read(log, looks(log))) == expected
 
 
 def test_a_service_named_like_a_number_is_meant_before_the_run(world: World) -> None:

@@ -182,7 +182,15 @@ async def test_a_stopped_script_still_gets_term(tmp_path: Path) -> None:
         "(setsid bash -c 'sleep 61 & echo $! > pid' &) ; until [ -s pid ]; do sleep 0.01; done; cat pid",
         "bash -c \"trap '' TERM; echo up > up; sleep 61; sleep 61\" & until [ -e up ]; do sleep 0.01; done; echo $!",
     ],
-    ids=["keeps the log open", "nohup", "own session", "without marker", "own group without marker", "double fork", "ignores TERM"],
+    ids=[
+        "keeps the log open",
+        "nohup",
+        "own session",
+        "without marker",
+        "own group without marker",
+        "double fork",
+        "ignores TERM",
+    ],
 )
 async def test_leftovers_of_a_finished_script_are_ended(tmp_path: Path, text: str) -> None:
     order = an_order(tmp_path, text, grace=0.3)
