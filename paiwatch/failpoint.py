@@ -28,7 +28,7 @@ POINTS = {
     "past.abandoned": "the generations of a dead paiwatch are closed, its stages are still there",
     "past.cleared": "its stages are gone too",
     "source.fetched": "the mirror has the newest commit, nothing was read from it",
-    "source.recreated": "a damaged mirror was thrown away, the new one is empty",
+    "source.recreated": "a damaged mirror is set aside, the new one has not its name yet",
     "snapshot.taken": "both trees are read and rendered, nothing was compared",
     "plan.held": "a plan that waits for an approval is written down",
     "plan.approved": "the approval is written down, the plan is not accepted",

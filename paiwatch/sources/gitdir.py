@@ -43,6 +43,12 @@ def read_ref(gitdir: Path, ref: str) -> str | None:
     return None
 
 
+def fetched(gitdir: Path, branch: str) -> str | None:
+    """The commit that the last fetch found at this branch; None when it was another ref that git took for it."""
+    oid, _, what = (_read_line(gitdir / "FETCH_HEAD") or "").partition("\t\t")
+    return oid if _OID.fullmatch(oid) and what.startswith(f"branch '{branch}' of ") else None
+
+
 def branches(gitdir: Path) -> tuple[str, ...]:
     """The names of all branches, sorted."""
     heads = gitdir / "refs" / "heads"

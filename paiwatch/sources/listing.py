@@ -46,34 +46,26 @@ def apply_difference(files: Mapping[str, Entry], output: bytes) -> dict[str, Ent
     return dict(sorted(result.items())) if has_new else result
 
 
-def parse_blobs(output: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """`git cat-file --batch`: contents by id, and the ids that were missing."""
-    contents: dict[str, bytes] = {}
-    missing = []
-    at = 0
-    while at < len(output):
-        end = output.index(b"\n", at)
-        header = output[at:end].decode().split(" ")
-        at = end + 1
-        if len(header) != 3:
-            missing.append(header[0])
-            continue
-        size = int(header[2])
-        contents[header[0]] = output[at : at + size]
-        at += size + 1
-    return contents, tuple(missing)
-
-
 def parse_refs(output: bytes) -> dict[str, str]:
     """`git ls-remote`: ids by full ref name."""
     lines = (line.partition("\t") for line in output.decode("utf-8", "surrogateescape").splitlines())
     return {ref: oid for oid, _, ref in lines}
 
 
-def parse_revision(commit: str, output: bytes) -> Revision:
-    """Author, seconds and subject, NUL-separated; without control characters, for they are shown on terminals."""
-    author, at, subject = output.decode(errors="replace").rstrip("\n").split("\0", 2)
-    return Revision(id=commit, author=_printable(author), subject=_printable(subject), at=float(at))
+def parse_commit(commit: str, content: bytes) -> Revision:
+    """A commit object: author, seconds and subject, without control characters, for they are shown on terminals."""
+    head, _, message = content.partition(b"\n\n")
+    fields = dict(reversed([line.partition(b" ")[::2] for line in head.split(b"\n")]))
+    encoding = fields.get(b"encoding", b"utf-8").decode(errors="replace")
+    author = fields.get(b"author", b"").partition(b" <")[0]
+    at = fields.get(b"committer", b"").rpartition(b"> ")[2].split(b" ")[0]
+    subject = b" ".join(message.lstrip(b"\n").partition(b"\n\n")[0].split(b"\n"))
+    return Revision(
+        id=commit,
+        author=_printable(_decoded(author, encoding)),
+        subject=_printable(_decoded(subject, encoding)).strip(),
+        at=float(at) if at.isdigit() else 0.0,
+    )
 
 
 def parse_log(output: bytes) -> tuple[Commit, ...]:
@@ -101,6 +93,13 @@ def parse_mode(mode: str) -> Mode:
 
 def _records(output: bytes) -> list[str]:
     return [record for record in output.decode("utf-8", "surrogateescape").split("\0") if record]
+
+
+def _decoded(text: bytes, encoding: str) -> str:
+    try:
+        return text.decode(encoding, errors="replace")
+    except LookupError:
+        return text.decode(errors="replace")
 
 
 def _printable(text: str) -> str:

@@ -5,9 +5,9 @@ Written by hand, not by `git init`: no template, no hooks, no configuration but 
 
 import fcntl
 import os
-import shutil
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from paiwatch import private
@@ -23,6 +23,15 @@ _CONFIG = (
 _GLOBAL = "[safe]\n\tdirectory = *\n"
 
 
+_FOLDERS = ("objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags")
+_SKELETON = frozenset({"HEAD", "config", "objects", "refs", "shallow"})
+_ID = re.compile(rb"[0-9a-f]{40}\n")
+
+
+class DamagedError(TransientError):
+    """Our own mirror may lack something that it should have."""
+
+
 class Mirror:
     """One folder (0700): the repository in `git/`, our settings for git beside it. Holding it excludes other processes."""
 
@@ -31,26 +40,43 @@ class Mirror:
         self._branch = branch
         self.git = home / "git"
         self.global_config = home / "gitconfig"
+        self._fresh = home / "fresh"
         self._held = _hold(home)
         self.mend()
 
     def mend(self) -> None:
-        """Make the skeleton whole and remove the locks and half packs that a killed git left. Only the holder calls this."""
+        """Make the skeleton whole, and remove what is no part of it. Only the holder calls this, while no git runs."""
         with _transient(self._home):
-            for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
-                private.make_folder(self.git / folder)
-            _write(self.git / "HEAD", f"ref: refs/heads/{self._branch}\n")
-            _write(self.git / "config", _CONFIG)
+            private.make_folder(self._home)
+            for leftover in (self._fresh, self._home / "old"):
+                private.remove_tree(leftover)
             _write(self.global_config, _GLOBAL)
-        self.sweep()
+            _lay_out(self.git, self._branch)
+            self.sweep()
 
     def sweep(self) -> None:
-        """Remove stale locks and temporary packs: we are the only user, and no git of ours runs now."""
+        """Remove what a git that failed or was killed left: locks, half packs, and refs that may be in the way of ours."""
+        ours = self.git / "refs" / "heads" / self._branch
         with _transient(self._home):
-            refs = (self.git / "refs").rglob("*.lock")
-            packs = (self.git / "objects" / "pack").glob("tmp_*")
-            for leftover in (*self.git.glob("*.lock"), *refs, *packs):
-                leftover.unlink(missing_ok=True)
+            for file in (ours, self.git / "shallow"):
+                if not _has_ids_only(file):
+                    private.remove_tree(file)
+            for entry in [entry for entry in self.git.iterdir() if entry.name not in _SKELETON]:
+                private.remove_tree(entry)
+            for file in [
+                file for file in (self.git / "refs").rglob("*") if file != ours and not file.is_dir()
+            ]:
+                file.unlink()
+            for leftover in (self.git / "objects").rglob("*"):
+                if leftover.name.startswith("tmp_") or leftover.suffix == ".lock":
+                    private.remove_tree(leftover)
+            _remove_empty(self.git / "refs")
+            _lay_out(self.git, self._branch)
+
+    def forget(self) -> None:
+        """Remove our branch: the other side has none of this name."""
+        with _transient(self._home):
+            private.remove_tree(self.git / "refs" / "heads" / self._branch)
 
     def borrow(self, lenders: Sequence[Path]) -> None:
         """Read these object folders as if they were ours (see gitrepository-layout(5), objects/info/alternates)."""
@@ -58,15 +84,23 @@ class Mirror:
             text = "".join(f"{lender}\n" for lender in lenders)
             _write(self.git / "objects" / "info" / "alternates", text)
 
-    def recreate(self) -> None:
-        """Throw the repository away and begin an empty one."""
-        alternates = self.git / "objects" / "info" / "alternates"
+    def begin_again(self) -> Path:
+        """An empty repository beside the damaged one, which serves on until `adopt`."""
         with _transient(self._home):
-            kept = alternates.read_text() if alternates.is_file() else ""
-            shutil.rmtree(self.git)
-            self.mend()
-            _write(alternates, kept)
+            private.remove_tree(self._fresh)
+            _lay_out(self._fresh, self._branch)
+        return self._fresh
+
+    def adopt(self) -> None:
+        """Put what `begin_again` began in place of the damaged one."""
+        old = self._home / "old"
+        with _transient(self._home):
+            private.remove_tree(old)
+            if os.path.lexists(self.git):
+                self.git.rename(old)
             reach("source.recreated")
+            self._fresh.rename(self.git)
+            private.remove_tree(old)
 
     def needs_packing(self) -> bool:
         """Whether loose objects or packs have piled up; judged by one of the 256 folders, as `git gc --auto` does."""
@@ -83,6 +117,8 @@ class Mirror:
 def _hold(home: Path) -> int:
     """Lock the folder for this process; the kernel lets go when the process ends, however it ends."""
     with _transient(home):
+        if not home.is_dir():
+            private.remove_tree(home)  # whatever took its place is not ours to read
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.chmod(0o700)
         held = os.open(home / "held", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -107,12 +143,33 @@ def _transient(home: Path) -> Iterator[None]:
         ) from fault
 
 
+def _lay_out(git: Path, branch: str) -> None:
+    """What makes a folder a repository for git; files in the place of folders give way."""
+    for folder in (git, *(git / name for name in _FOLDERS)):
+        if not folder.is_dir():
+            private.remove_tree(folder)
+        private.make_folder(folder)
+    _write(git / "HEAD", f"ref: refs/heads/{branch}\n")
+    _write(git / "config", _CONFIG)
+
+
+def _has_ids_only(file: Path) -> bool:
+    return file.is_file() and not _ID.sub(b"", file.read_bytes())
+
+
+def _remove_empty(folder: Path) -> None:
+    """Folders of refs that are gone would be in the way of refs of their name."""
+    for inner in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        with suppress(OSError):
+            inner.rmdir()
+
+
 def _write(file: Path, text: str) -> None:
     """Whole or not at all, and only when it differs."""
     if file.is_file() and file.read_bytes() == os.fsencode(text):
         return
     if file.is_dir():
-        shutil.rmtree(file)
+        private.remove_tree(file)
     fresh = file.with_name(f"{file.name}.new")
     fresh.unlink(missing_ok=True)
     private.write_file(fresh, os.fsencode(text))

@@ -11,11 +11,6 @@ _NOISE = re.compile(r"^(?:fatal|error|ssh|remote): *", re.MULTILINE)
 #: What git or ssh prints, and what a person can do about it. First match wins.
 _REMEDIES = (
     (
-        r"^Timeout: the command",
-        "gave no answer within {timeout:g} s",
-        "check the network, or raise `timeout`",
-    ),
-    (
         r"Authentication failed|could not read (?:Username|Password)|unable to read askpass|invalid credentials|error: 40[13]",
         "refused the credentials",
         "check `token_file` and `username`",
@@ -51,8 +46,18 @@ _REMEDIES = (
         "cannot be reached",
         "check the address and the network",
     ),
-    (r"No space left", "no space left for the copy", "free space in the state folder"),
+    (
+        r"not our ref|upload-pack: .*bad object|did not (?:send|receive)|Server does not allow request for unadvertised",
+        "announces a commit that it cannot give yet",
+        "the next look tries again",
+    ),
+    (
+        r"^remote: (?:fatal|error)|^fatal: remote error|early EOF|the remote end hung up",
+        "the other side failed",
+        "look there if that lasts; the next look tries again",
+    ),
 )
+_FULL = (r"No space left", "no space left for the copy", "free space in the state folder")
 
 
 def scrub(text: str, *secrets: str) -> str:
@@ -63,14 +68,26 @@ def scrub(text: str, *secrets: str) -> str:
     return _PASSWORD.sub(r"\1:***@", _HTTP_USER.sub(r"\1***@", text))
 
 
-def explain(where: str, stderr: str, *, timeout: float, secrets: tuple[str, ...] = ()) -> str:
-    """One line for a person: `where: what (git's own words); remedy`."""
-    said = "; ".join(line for line in _NOISE.sub("", scrub(stderr, *secrets)).splitlines() if line.strip())
-    for pattern, what, remedy in _REMEDIES:
+def explain(where: str, stderr: str, *, late: float | None = None, secrets: tuple[str, ...] = ()) -> str:
+    """One line for a person: `where: what (git's own words); remedy`. `late`: the limit in seconds that was reached."""
+    if late is not None:
+        return f"{where}: gave no answer within {late:g} s; check the network, or raise `timeout`"
+    said = "; ".join(line for line in _NOISE.sub("", scrub(stderr, *secrets)).splitlines() if line.strip())[
+        :400
+    ]
+    for pattern, what, remedy in (_FULL, *_REMEDIES):
         if re.search(pattern, stderr, re.MULTILINE):
-            quoted = "" if pattern.startswith("^Timeout") else f" ({said[:400]})"
-            return f"{where}: {what.format(timeout=timeout)}{quoted}; {remedy}"
-    return f"{where}: git failed: {said[:400] or 'it said nothing'}; the next look tries again"
+            return f"{where}: {what} ({said}); {remedy}"
+    return f"{where}: git failed: {said or 'it said nothing'}; the next look tries again"
+
+
+def explain_miss(branch: str, branches: tuple[str, ...], *, is_tag: bool) -> str:
+    """Why there is no such branch among these."""
+    if is_tag:
+        return f"{branch!r} is a tag, and only branches are followed; name a branch in `branch`"
+    if not branches:
+        return f"the repository has no branch yet; push {branch!r} to it"
+    return f"no branch {branch!r}{did_you_mean(branch, branches)}; push it, or correct `branch`"
 
 
 _OURS = re.compile(
@@ -81,9 +98,18 @@ _OURS = re.compile(
 )
 
 
-def speaks_of_damage(stderr: str) -> bool:
-    """Whether git complains of the objects and refs it has here, not of the other side."""
-    return _OURS.search(stderr) is not None
+def may_be_ours(stderr: str) -> bool:
+    """Whether it may be the objects and refs here that git complains of: it says so, or what it says is not known."""
+    if re.search(_FULL[0], stderr):
+        return False
+    return _OURS.search(stderr) is not None or not any(
+        re.search(pattern, stderr, re.MULTILINE) for pattern, _, _ in _REMEDIES
+    )
+
+
+def speaks_of_no_branch(stderr: str) -> bool:
+    """Whether the other side has no ref of the name that was asked for."""
+    return re.search(r"^fatal: couldn't find remote ref ", stderr, re.MULTILINE) is not None
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -1,17 +1,13 @@
-"""A git repository: fetched, listed and read by object id. The only room that knows GitPython.
+"""A git repository: fetched, listed and read by object id.
 
 Everything is read through a private bare mirror, so the configuration, hooks and filters of the other side never run.
-No work tree, no object model, no lasting children: every call is one short git process.
+No work tree, no object model: one git process for each fetch and each difference, one that lasts for objects.
 """
 
-import logging
-import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.failpoint import reach
@@ -19,32 +15,14 @@ from paiwatch.snapshot import Commit, Entry, Revision, Tree
 from paiwatch.sources import access as admission
 from paiwatch.sources import gitdir, listing, refusal
 from paiwatch.sources.access import Access
-from paiwatch.sources.children import end_children_of
-from paiwatch.sources.mirror import Mirror
-
-try:
-    from git import Git
-    from git.exc import GitCommandNotFound
-except ImportError as fault:
-    raise ConfigError(f"git does not run here: {fault}; install git and see that it is on PATH") from fault
+from paiwatch.sources.calls import Answer, Calls
+from paiwatch.sources.mirror import DamagedError, Mirror
+from paiwatch.sources.objects import Objects
 
 T = TypeVar("T")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)|/\.|\.$|/$))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_PATIENCE = 2.0  # seconds after which a git that outlived its own limit is ended with all its children
-
-logging.getLogger("git").setLevel(logging.WARNING)  # its debug lines hold whole environments
-
-
-class DamagedError(TransientError):
-    """Our own mirror lacks something that it should have."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    out: bytes
-    err: str
+_LARGEST = 256 << 20  # bytes of one object that are taken into memory
 
 
 class Repository:
@@ -61,35 +39,32 @@ class Repository:
         self._where = refusal.scrub(access.repo)
         if not _BRANCH.fullmatch(self._branch):
             raise StalledError(f"{self._where}: {branch!r} is no name for a branch; correct `branch`")
+        self._home = home
         self._mirror = Mirror(home, branch=self._branch)
         if lender is not None:
             self._mirror.borrow((lender,))
-        asks = self._access.token_file is not None or bool(self._access.password)
-        askpass = admission.write_askpass(self._access, home) if asks else None
-        self._git = Git(self._mirror.git)
-        self._git.update_environment(**admission.environment(self._access, self._mirror, askpass))
-        self._thread = threading.get_native_id()
-        self._may_recreate = True
+        environment = admission.environment(self._access, self._mirror, self._write_askpass())
+        self._calls = Calls(environment, timeout=self._access.timeout)
+        self._objects = Objects(self._calls, timeout=self._access.timeout)
+        self._may_renew = True
 
     # -- what is new
 
     def newest(self) -> str:
-        """The branch's commit now, present in the mirror. Costs one ls-remote when nothing moved, less for a path.
+        """The branch's commit now, present in the mirror. Costs one fetch, much less for a path.
 
         Raises StalledError when the branch does not exist, TransientError when the other side cannot be asked.
         """
-        self._may_recreate = True
-        if self._access.is_local:
-            lent = self._borrow()
-            if gitdir.has_plain_refs(lent):
-                return gitdir.read_ref(lent, self._ref) or self._miss(gitdir.branches(lent))
-        tip = self._ask_remote(self._ref).get(self._ref)
-        if tip is None:
-            heads = self._ask_remote("refs/heads/*")
-            return self._miss(tuple(sorted(ref.removeprefix("refs/heads/") for ref in heads)))
-        if self._access.is_local or tip == self._own_tip():
-            return tip
-        return self._fetch_branch()
+        self._may_renew = True
+        self._objects.rest()
+        if not self._access.is_local:
+            return self._fetch_branch()
+        lent = self._borrow()
+        if gitdir.has_plain_refs(lent):
+            tip = gitdir.read_ref(lent, self._ref)
+        else:
+            tip = self._ask_remote(self._ref).get(self._ref)
+        return tip or self._miss(lent)
 
     def resolve(self, text: str) -> str:
         """The commit that a person's words mean: a branch, a tag, HEAD (the followed branch), an id, `main~2`.
@@ -103,10 +78,10 @@ class Repository:
             self._borrow()
         known = self._parse(text) if _COMMIT.fullmatch(text) else None
         if known is None:
-            self._fetch("--prune", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+            self._fetch("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", prune=True)
             known = self._parse(text)
         if known is None:
-            names = self._run("for_each_ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
+            names = self._calls.run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
             near = refusal.did_you_mean(text, names.out.decode(errors="replace").splitlines())
             raise ConfigError(f"{self._where}: no revision {text!r}{near}")
         return known
@@ -115,9 +90,10 @@ class Repository:
         """Who committed it, when, and its subject."""
 
         def read() -> Revision:
-            form = "--format=%an%x00%ct%x00%s"
-            out = self._read("rev_list", "--no-walk", "--no-commit-header", form, "--end-of-options", commit)
-            return listing.parse_revision(commit, out)
+            found = self._objects.read((commit,), most=_LARGEST).get(commit)
+            if found is None or found.content is None or found.kind != "commit":
+                raise self._lack(f"commit {commit} is announced, but not there yet")
+            return listing.parse_commit(commit, found.content)
 
         return self._mended(read)
 
@@ -145,18 +121,20 @@ class Repository:
     def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
         """Commits of `until` but not of `since` that changed one of these paths, newest first; none if `since` is unknown."""
         wanted = (f":(top,literal){path}" for path in paths)
-        answer = self._run("log", *listing.LOG_FLAGS, "--end-of-options", f"{since}..{until}", "--", *wanted)
+        answer = self._calls.run(
+            "log", *listing.LOG_FLAGS, "--end-of-options", f"{since}..{until}", "--", *wanted
+        )
         return listing.parse_log(answer.out) if answer.status == 0 else ()
 
     # -- its life
 
     def abort(self) -> None:
-        """End the git that runs now, if one does; from any thread. The call that waits for it raises TransientError."""
-        end_children_of(self._thread)
+        """End the git that runs now, if one does, and start no other; from any thread. Whoever waits gets TransientError."""
+        self._calls.abort()
 
     def close(self) -> None:
-        """Release the mirror."""
-        self._git.clear_cache()
+        """End the last git, release the mirror."""
+        self._objects.close()
         self._mirror.close()
 
     # -- the other side
@@ -178,124 +156,140 @@ class Repository:
         return lent
 
     def _ask_remote(self, *patterns: str) -> dict[str, str]:
-        answer = self._outside("ls_remote", "--quiet", "--end-of-options", "origin", *patterns)
+        answer = self._outside("ls-remote", "--quiet", "--end-of-options", "origin", *patterns)
         return listing.parse_refs(answer.out)
 
-    def _miss(self, branches: tuple[str, ...]) -> str:
-        near = refusal.did_you_mean(self._branch, branches)
-        raise StalledError(
-            f"{self._where}: no branch {self._branch!r}{near}; push it, or correct `branch`"
-            if branches
-            else f"{self._where}: the repository has no branch yet; push {self._branch!r} to it"
-        )
-
-    def _own_tip(self) -> str | None:
-        return gitdir.read_ref(self._mirror.git, self._ref)
+    def _miss(self, lent: Path | None = None) -> NoReturn:
+        """Say why there is no such branch. `lent` is where the refs lie if they are files on this machine."""
+        tag = f"refs/tags/{self._branch.removeprefix('refs/tags/')}"
+        if lent is not None and gitdir.has_plain_refs(lent):
+            branches, is_tag = gitdir.branches(lent), gitdir.read_ref(lent, tag) is not None
+        else:
+            refs = self._ask_remote("refs/heads/*", tag)
+            is_tag = refs.pop(tag, None) is not None
+            branches = tuple(sorted(ref.removeprefix("refs/heads/") for ref in refs))
+        raise StalledError(f"{self._where}: {refusal.explain_miss(self._branch, branches, is_tag=is_tag)}")
 
     def _fetch_branch(self) -> str:
         self._fetch(f"+{self._ref}:{self._ref}")
         reach("source.fetched")
-        tip = self._own_tip()
-        if tip is None:
-            raise TransientError(f"{self._where}: {self._branch!r} vanished while it was fetched")
+        tip = gitdir.fetched(self._mirror.git, self._branch)
+        if tip is None:  # git took another ref for it: refs/tags/refs/heads/main, say
+            self._mirror.forget()
+            self._miss()
         if self._mirror.needs_packing():
-            self._run("repack", "-a", "-d", "-k", "-l", "-q")
+            self._calls.run("repack", "-a", "-d", "-k", "-l", "-q")
         return tip
 
-    def _fetch(self, *refspecs: str) -> None:
-        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force")
-        prune = tuple(word for word in refspecs if word.startswith("--"))
-        wanted = tuple(word for word in refspecs if not word.startswith("--"))
-        arguments = (*options, *prune, "--end-of-options", "origin", *wanted)
+    def _fetch(self, *refspecs: str, prune: bool = False) -> None:
         try:
-            self._outside("fetch", *arguments)
+            self._fetch_into(None, *refspecs, prune=prune)
         except DamagedError:
-            if not self._may_recreate:
+            if not self._is_damaged():
                 raise
-            self._may_recreate = False
-            self._mirror.recreate()
-            self._outside("fetch", *arguments)
+            self._renew()
+            self._fetch_into(None, *refspecs, prune=prune)
 
-    def _outside(self, verb: str, *arguments: str) -> _Answer:
+    def _fetch_into(self, fresh: Path | None, *refspecs: str, prune: bool = False) -> None:
+        """Fetch into the mirror, or into a folder that is to become it."""
+        options = (
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--force",
+            "--update-shallow",
+        )
+        pruned = (*options, "--prune") if prune else options
+        self._outside("fetch", *pruned, "--end-of-options", "origin", *refspecs, into=fresh)
+
+    def _outside(self, verb: str, *arguments: str, into: Path | None = None) -> Answer:
         """A git call that talks to the other side; its failures say where, what and what to do."""
         secret = admission.read_secret(self._access)
-        reaper = threading.Timer(self._access.timeout + _PATIENCE, self.abort)
-        reaper.daemon = True
-        reaper.start()
-        try:
-            answer = self._run(verb, *arguments)
-        finally:
-            reaper.cancel()
-            reaper.join()  # if it just fired, it must not end the next call
+        place = {"GIT_DIR": str(into), "GIT_OBJECT_DIRECTORY": str(into / "objects")} if into else None
+        answer = self._calls.run(verb, *arguments, env=place)
         if answer.status == 0:
             return answer
         self._mirror.sweep()
-        text = refusal.explain(self._where, answer.err, timeout=self._access.timeout, secrets=(secret,))
-        raise DamagedError(text) if refusal.speaks_of_damage(answer.err) else TransientError(text)
+        if refusal.speaks_of_no_branch(answer.err) and verb == "fetch":
+            self._miss()
+        text = refusal.explain(
+            self._where, answer.err, late=self._access.timeout if answer.is_late else None, secrets=(secret,)
+        )
+        is_ours = answer.status > 0 and refusal.may_be_ours(answer.err)
+        raise DamagedError(text) if is_ours else TransientError(text)
 
     # -- our side
 
     def _list(self, commit: str, since: Tree | None) -> Mapping[str, Entry]:
         if since is not None and _COMMIT.fullmatch(since.revision.id):
             flags = ("-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none")
-            answer = self._run("diff_tree", *flags, "--end-of-options", since.revision.id, commit)
+            answer = self._calls.run("diff-tree", *flags, "--end-of-options", since.revision.id, commit)
             if answer.status == 0:
                 return listing.apply_difference(since.files, answer.out)
-        return listing.parse_listing(
-            self._read("ls_tree", "-r", "-z", "--full-tree", "--end-of-options", commit)
-        )
+        answer = self._calls.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit)
+        if answer.status == 0:
+            return listing.parse_listing(answer.out)
+        if answer.is_late or answer.status < 0:  # a git that was ended says nothing about the mirror
+            raise TransientError(
+                f"{self._where}: listing {commit} was ended; raise `timeout` if that comes again"
+            )
+        raise self._lack(f"commit {commit} cannot be listed ({refusal.scrub(answer.err).strip()})")
 
     def _read_blobs(self, wanted: tuple[str, ...]) -> Mapping[str, bytes]:
-        out = self._read("cat_file", "--batch", "--buffer", stdin="".join(f"{oid}\n" for oid in wanted))
-        contents, missing = listing.parse_blobs(out)
-        if missing or len(contents) != len(wanted):
-            gone = missing[0] if missing else next(oid for oid in wanted if oid not in contents)
-            raise DamagedError(
-                f"{self._where}: object {gone} is missing; a forced push followed by gc can do that"
-            )
+        contents: dict[str, bytes] = {}
+        for oid, found in self._objects.read(wanted, most=_LARGEST).items():
+            if found.content is None:
+                raise StalledError(
+                    f"{self._where}: object {oid} has {found.size:,} bytes; keep such files elsewhere"
+                )
+            contents[oid] = found.content
+        if gone := next((oid for oid in wanted if oid not in contents), None):
+            raise self._lack(f"object {gone} is missing; a forced push followed by gc can do that")
         return contents
 
-    def _parse(self, text: str) -> str | None:
-        answer = self._run("rev_parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
-        commit = answer.out.decode(errors="replace").strip()
-        return commit if answer.status == 0 and _COMMIT.fullmatch(commit) else None
+    def _lack(self, what: str) -> DamagedError:
+        return DamagedError(f"{self._where}: {what}; the next look tries again")
 
-    def _read(self, verb: str, *arguments: str, stdin: str = "") -> bytes:
-        answer = self._run(verb, *arguments, stdin=stdin)
-        if answer.status == 0:
-            return answer.out
-        said = f"{self._where}: git {verb.replace('_', '-')} failed: {refusal.scrub(answer.err).strip()}"
-        # A git that was ended (timeout, shutdown) says nothing about the mirror.
-        raise TransientError(said) if answer.status < 0 else DamagedError(said)
+    def _parse(self, text: str) -> str | None:
+        """The commit that these words mean here; a branch before a tag of the same name."""
+        for words in (f"refs/heads/{text}", text):
+            answer = self._calls.run(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{words}^{{commit}}"
+            )
+            commit = answer.out.decode(errors="replace").strip()
+            if answer.status == 0 and _COMMIT.fullmatch(commit):
+                return commit
+        return None
 
     def _mended(self, question: Callable[[], T]) -> T:
-        """The answer; from a fresh mirror when ours turns out to be damaged (once for every look)."""
+        """The answer; from a fresh mirror when ours turns out to be damaged."""
         try:
             return question()
         except DamagedError:
-            if not self._may_recreate:
+            if not self._is_damaged():
                 raise
-        self._may_recreate = False
-        self._mirror.recreate()
-        if not self._access.is_local:
-            self._fetch_branch()
+        self._renew()
         return question()
 
-    def _run(self, verb: str, *arguments: str, stdin: str = "") -> _Answer:
-        """One git process, ended after the timeout; whatever it says is returned."""
-        with open(os.memfd_create("stdin"), "w+b") as source:  # noqa: PTH123 (a descriptor, not a path)
-            source.write(stdin.encode())
-            source.seek(0)
-            try:
-                status, out, err = getattr(self._git, verb)(
-                    *arguments,
-                    istream=source,
-                    with_extended_output=True,
-                    with_exceptions=False,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                    kill_after_timeout=self._access.timeout,
-                )
-            except (GitCommandNotFound, OSError) as fault:
-                raise TransientError(f"git cannot be started: {fault}") from fault
-        return _Answer(status, out, err)
+    def _is_damaged(self) -> bool:
+        """Whether a new mirror may help; found out once for every look, for it means reading all objects."""
+        if not self._may_renew:
+            return False
+        self._may_renew = False
+        return self._access.is_local or self._calls.run("fsck", "--no-dangling", "--no-progress").status != 0
+
+    def _renew(self) -> None:
+        """A new mirror, in place of the damaged one once it has all that it needs."""
+        self._objects.close()
+        fresh = self._mirror.begin_again()
+        if not self._access.is_local:
+            self._fetch_into(fresh, f"+{self._ref}:{self._ref}")
+        self._mirror.adopt()
+        self._mirror.mend()
+        self._write_askpass()
+        if self._access.is_local:
+            self._borrow()
+
+    def _write_askpass(self) -> Path | None:
+        asks = self._access.token_file is not None or bool(self._access.password)
+        return admission.write_askpass(self._access, self._home) if asks else None

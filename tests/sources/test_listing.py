@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paiwatch.snapshot import Commit, Mode, Revision
-from paiwatch.sources.listing import parse_blobs, parse_log, parse_mode, parse_refs, parse_revision
+from paiwatch.sources.listing import parse_commit, parse_log, parse_mode, parse_refs
 from tests.sources.origins import a_repository, a_work_tree, git
 
 NAMES = ("a", "a b", "ä", "-x", "ta\tb", "new\nline", os.fsdecode(b"\xfe"), "z\"q'")
@@ -61,12 +61,6 @@ def test_the_difference_applied_gives_what_a_full_listing_gives(
         repository.close()
 
 
-def test_blobs_with_any_bytes_and_missing_ones_are_told_apart() -> None:
-    output = b"a1 blob 4\n\n\0x\n\nb2 missing\nc3 blob 0\n\n"
-
-    assert parse_blobs(output) == ({"a1": b"\n\0x\n", "c3": b""}, ("b2",))
-
-
 @pytest.mark.parametrize(
     ("mode", "kind"),
     [("100664", Mode.FILE), ("100775", Mode.EXECUTABLE), ("120000", Mode.LINK), ("160000", Mode.SUBMODULE)],
@@ -83,7 +77,26 @@ def test_refs_are_parsed_by_full_name() -> None:
 
 
 def test_a_subject_cannot_write_to_the_terminal() -> None:
-    assert parse_revision("c", b"Ana\x1b[2J\x0012\x00red \x1b[31m\n").subject == "red  [31m"
+    content = b"tree t\nauthor Ana\x1b[2J <a@b> 1 +0000\ncommitter B <b> 12 +0100\n\nred \x1b[31m\n\nmore\n"
+
+    assert parse_commit("c", content) == Revision(id="c", author="Ana [2J", subject="red  [31m", at=12.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "author", "subject"),
+    [
+        (b"author \xe9 <a> 1 +0\ncommitter b <b> 1 +0\nencoding latin-1\n\n\xe8\n", "é", "è"),
+        (b"author A B <a> 1 +0\nencoding klingon\n\ntwo\nlines\n\nbody", "A B", "two lines"),
+        (b"author  <a> 1 +0\ngpgsig -----BEGIN\n author X <x> 1\n -----END\n\n\n\nlate\n", "", "late"),
+        (b"author A <a> 1 +0\ncommitter A <a> soon\n\n", "A", ""),
+        (b"", "", ""),
+    ],
+    ids=["encoding", "unknown encoding", "signed, no name", "no subject", "nothing at all"],
+)
+def test_commits_of_any_make_are_understood(content: bytes, author: str, subject: str) -> None:
+    found = parse_commit("c", content)
+
+    assert (found.author, found.subject) == (author, subject)
 
 
 def test_a_log_is_commits_with_what_each_changed() -> None:

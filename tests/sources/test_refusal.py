@@ -1,6 +1,6 @@
 import pytest
 
-from paiwatch.sources.refusal import did_you_mean, explain, scrub, speaks_of_damage
+from paiwatch.sources.refusal import did_you_mean, explain, explain_miss, may_be_ours, scrub
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_credentials_in_addresses_are_not_shown(text: str, shown: str) -> None:
 
 
 def test_a_secret_that_git_repeats_is_not_shown() -> None:
-    said = explain("x", "fatal: bad header 'Bearer s3cret'", timeout=1, secrets=("s3cret", ""))
+    said = explain("x", "fatal: bad header 'Bearer s3cret'", secrets=("s3cret", ""))
 
     assert "s3cret" not in said
 
@@ -29,7 +29,6 @@ def test_a_secret_that_git_repeats_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("stderr", "words"),
     [
-        ('Timeout: the command "git fetch" did not complete in 60 secs.', "no answer within 60 s"),
         ("fatal: Authentication failed for 'https://h/x'", "check `token_file`"),
         ("fatal: could not read Username for 'https://h': terminal prompts disabled", "check `token_file`"),
         ("Host key verification failed.", "`known_hosts`"),
@@ -37,21 +36,45 @@ def test_a_secret_that_git_repeats_is_not_shown() -> None:
         ("fatal: transport 'ext' not allowed", "use an https, ssh or file URL"),
         ("fatal: unable to access 'https://h/': Could not resolve host: h", "check the address"),
         ("fatal: repository 'https://h/x/' not found", "check `repo`"),
+        ("fatal: remote error: upload-pack: not our ref 0123", "cannot give yet"),
+        ("remote: fatal: bad object 0123", "the other side failed"),
+        ("error: unable to write file: No space left on device", "free space in the state folder"),
         ("something new", "git failed: something new"),
         ("", "it said nothing"),
     ],
 )
 def test_every_refusal_says_where_and_what_to_do(stderr: str, words: str) -> None:
-    said = explain("https://h/x", stderr, timeout=60)
+    said = explain("https://h/x", stderr)
 
     assert said.startswith("https://h/x: ")
     assert words in said
     assert "\n" not in said
 
 
-def test_damage_of_the_other_side_is_not_taken_for_ours() -> None:
-    assert speaks_of_damage("fatal: bad object refs/heads/main")
-    assert not speaks_of_damage("remote: fatal: bad object refs/heads/main")
+def test_a_call_that_took_too_long_names_its_limit() -> None:
+    assert explain("x", "fatal: whatever", late=60) == (
+        "x: gave no answer within 60 s; check the network, or raise `timeout`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stderr", "is_suspect"),
+    [
+        ("fatal: bad object refs/heads/main", True),
+        ("remote: fatal: bad object refs/heads/main", False),
+        ("error: packfile x.pack is far too short to be a packfile", True),
+        ("fatal: Authentication failed for 'https://h/x'", False),
+        ("fatal: unable to write new file: No space left on device", False),
+    ],
+)
+def test_only_what_may_be_damage_here_is_suspected(stderr: str, *, is_suspect: bool) -> None:
+    assert may_be_ours(stderr) is is_suspect
+
+
+def test_a_tag_of_the_name_is_the_reason_that_counts() -> None:
+    assert "is a tag" in explain_miss("v1", ("main", "v2"), is_tag=True)
+    assert "did you mean 'main'" in explain_miss("mian", ("main",), is_tag=False)
+    assert "no branch yet" in explain_miss("main", (), is_tag=False)
 
 
 def test_only_a_near_name_is_suggested() -> None:

@@ -384,9 +384,9 @@ def test_no_child_and_no_descriptor_stays_behind(tmp_path: Path, work: Path, bar
         push(work, {"layout.yaml": f"{n}\n"})
         texts(repository, repository.look(folder="."))
 
-    assert children() == before_children
-    assert descriptors() == before + 1  # the lock
+    assert len(children() - before_children) == 1  # it reads objects
     repository.close()
+    assert children() == before_children
     assert descriptors() == before
 
 
