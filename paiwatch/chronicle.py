@@ -15,7 +15,10 @@ from paiwatch.news import (
     PlanApproved,
     PlanHeld,
     ProblemsFound,
+    PruneFailed,
     RunInterrupted,
+    StateFailed,
+    StateRecovered,
     StepBegan,
     StepDismissed,
     StepEnded,
@@ -89,6 +92,8 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             )
         case LookRecovered():
             log.info(logs.SOURCE_RECOVERED)
+        case StateFailed() | StateRecovered() | PruneFailed():
+            _state(news)
         case DaemonMoved(phase=phase):
             log.info(_PHASES[phase], pid=os.getpid())
         case PlanHeld(plan=plan, steps=steps):
@@ -101,6 +106,19 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
         case RunInterrupted(run=run, service=service, operator=operator, ended=ended):
             log.warning(
                 logs.RUN_INTERRUPTED, run=run, service=service, operator=operator, processes_ended=ended
+            )
+
+
+def _state(news: StateFailed | StateRecovered | PruneFailed) -> None:
+    match news:
+        case StateFailed(message=message):
+            remedy = "nothing is begun until it can be written; it is tried again by itself"
+            log.error(logs.STORE_FAILED, message=message, remedy=remedy)
+        case StateRecovered():
+            log.info(logs.STORE_RECOVERED)
+        case PruneFailed(message=message):
+            log.warning(
+                logs.PRUNE_FAILED, message=message, remedy="it is tried again when the next generation closes"
             )
 
 

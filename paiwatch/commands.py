@@ -85,6 +85,8 @@ async def _progress(desk: Desk, _: Request) -> Reply:
     faults = dict(desk.faults)
     if seen is not None and seen.is_broken:
         faults["newest commit"] = _unusable(seen)
+    if decider.outage:
+        faults["state"] = decider.outage
     return {
         "pid": os.getpid(),
         "since": desk.since,

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from paiwatch import disk
 from paiwatch.client import SOCKET, short_path
 from paiwatch.errors import BusyError, StoreError
 
@@ -30,13 +31,13 @@ class ControlServer:
 
     async def start(self) -> None:
         """Bind the socket; the state lock is held, so whatever lies there is a leftover."""
-        (self._state / SOCKET).unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
+            (self._state / SOCKET).unlink(missing_ok=True)
             with short_path(self._state) as path:
                 self._server = await asyncio.start_unix_server(self._serve, path=path, limit=_LINE_LIMIT)
         except OSError as fault:
-            raise StoreError(f"{self._state / SOCKET}: cannot listen: {fault.strerror}") from fault
+            raise StoreError(f"{self._state / SOCKET}: cannot listen: {disk.explain(fault)}") from fault
         finally:
             os.umask(before)
 
@@ -45,7 +46,8 @@ class ControlServer:
         if self._server is not None:
             self._server.close()
             self._server = None
-        (self._state / SOCKET).unlink(missing_ok=True)
+        with suppress(OSError):  # the next daemon replaces it, and nobody listens there until then
+            (self._state / SOCKET).unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, TimeoutError):

@@ -27,6 +27,7 @@ from paiwatch.gate import Gate
 from paiwatch.lookout import Lookout
 from paiwatch.news import DaemonMoved, Listener, News, Phase, RunInterrupted
 from paiwatch.operators import leftovers, stage
+from paiwatch.outage import Outage
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
@@ -54,10 +55,17 @@ class Parts:
 
 @asynccontextmanager
 async def assemble(
-    settings: Settings, *, command: str, listeners: set[Listener], scrubber: Scrubber, converges: bool
+    settings: Settings,
+    *,
+    command: str,
+    listeners: set[Listener],
+    scrubber: Scrubber,
+    converges: bool,
+    patient: bool = False,
 ) -> AsyncIterator[Parts]:
     """Take the state lock, settle what an earlier paiwatch left, build the parts; give everything back in reverse.
 
+    Who is `patient` waits for a disk that fills up later; others end, and can be called again.
     Raises BusyError when somebody else holds the state folder, StoreError when the record cannot be used.
     """
     failpoint.arm(os.environ)
@@ -69,7 +77,7 @@ async def assemble(
 
     async with AsyncExitStack() as stack:
         stack.enter_context(StateLock(state, command=command))
-        writer = Writer()
+        writer = Writer(Outage(tell, patient=patient))
         stack.callback(writer.stop)
         record = await writer.do(lambda: Record.open(state))
         stack.push_async_callback(writer.do, record.close)
@@ -154,9 +162,9 @@ async def _failures(record: Record, writer: Writer) -> FailureBook:
 
 async def run(settings: Settings, scrubber: Scrubber, listen: Listener) -> None:
     """Converge until told to stop. READY goes to systemd after the first plan; SIGTERM drains, a second one cuts short."""
-    listeners: set[Listener] = {listen}
+    listeners: set[Listener] = {listen, upkeep.show}
     async with assemble(
-        settings, command="run", listeners=listeners, scrubber=scrubber, converges=True
+        settings, command="run", listeners=listeners, scrubber=scrubber, converges=True, patient=True
     ) as parts:
         control = ControlServer(settings.state, lambda request: commands.answer(parts.desk, request))
         await control.start()
@@ -188,7 +196,7 @@ async def _serve(parts: Parts) -> None:
         looking = upkeep.keep_looking(parts.lookout, parts.nudges, decider, faults=faults, tell=tell)
         chores = (
             looking,
-            upkeep.announce(decider.planned, faults=faults, tell=tell),
+            upkeep.announce(decider, faults=faults, tell=tell),
             upkeep.feed_watchdog(decider),
         )
         tasks = [group.create_task(chore) for chore in (*chores, stop.wait())]
@@ -263,16 +271,22 @@ async def obey(
 
 @asynccontextmanager
 async def _deciding(parts: Parts) -> AsyncIterator[None]:
-    """The decider runs while the block does; ^C and TERM end it and what it runs."""
+    """The decider runs while the block does; ^C and TERM end it and what it runs. A decider that cannot go on ends the block."""
     deciding = asyncio.create_task(parts.decider.run(), name="decider")
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+    def end_the_block(_: object) -> None:
+        task.cancel()
+
+    deciding.add_done_callback(end_the_block)
     try:
         yield
     except BaseException:
         parts.decider.cut_short()
         raise
     finally:
+        deciding.remove_done_callback(end_the_block)
         parts.decider.drain()
         await deciding

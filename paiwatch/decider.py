@@ -18,6 +18,7 @@ from paiwatch.convergence.events import (
     Event,
     HoldsChanged,
     Intent,
+    Outcome,
     Planned,
     Progress,
     Quarantine,
@@ -26,7 +27,7 @@ from paiwatch.convergence.events import (
 )
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle, is_settled, progress
-from paiwatch.errors import ConfigError
+from paiwatch.errors import ConfigError, StoreError
 from paiwatch.gate import Gate
 from paiwatch.inbox import Command, Looked, Underway
 from paiwatch.news import (
@@ -34,6 +35,7 @@ from paiwatch.news import (
     GenerationClosed,
     Listener,
     ProblemsFound,
+    PruneFailed,
     StepDismissed,
     StepQuarantined,
 )
@@ -50,6 +52,8 @@ from paiwatch.settings import Retention
 from paiwatch.writer import Writer
 
 T = TypeVar("T")
+
+_PATIENCE = 1.0  # seconds a person waits for the disk
 
 
 class Decider:
@@ -88,6 +92,8 @@ class Decider:
         self._open: dict[int, Underway] = {}
         self._wake_at: float | None = None
         self._draining = False
+        self._lost: StoreError | None = None  # why something that happened is not written down
+        self._obeying: asyncio.Future[object] | None = None  # the command that is being carried out
         self._latest: GenerationAccepted | None = None
         self.seen: Desired | None = None  # the newest look, usable or not
         self.desired: Desired | None = None  # the newest look that a plan can be made from
@@ -97,10 +103,21 @@ class Decider:
     # ── from outside ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self) -> None:
-        """Handle the inbox until drained. Runs are its children: none outlives this call."""
+        """Handle the inbox until drained. Runs are its children: none outlives this call.
+
+        Raises StoreError, at its end, when something could not be written down before that.
+        """
         async with asyncio.TaskGroup() as group:
             while not (self._draining and not self._runs):
-                await self._handle(await self._next(), group)
+                item = await self._next()
+                try:
+                    await self._handle(item, group)
+                except StoreError as fault:
+                    self._lose(fault)
+        if self._lost is not None:
+            raise StoreError(
+                f"not everything could be written down, the next start makes up for it: {self._lost}"
+            ) from self._lost
 
     async def saw(self, desired: Desired) -> None:
         """Tell it what the world asks for; returns once this is planned (or found to be known)."""
@@ -109,13 +126,20 @@ class Decider:
         await consumed.wait()
 
     async def between_events(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do this in the decider's own task, when nothing else is half done."""
+        """Do this in the decider's own task, when nothing else is half done. Raises StoreError where that waits for the disk."""
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait(Command(work=work, done=done))
+        try:
+            while not (await asyncio.wait({done}, timeout=_PATIENCE))[0]:
+                if fault := self._writer.outage.fault:
+                    self._refuse(done, fault)
+        finally:
+            done.cancel()  # of no effect but where nobody waits any more
         return await done  # type: ignore[return-value]  # the future carries what `work` returned
 
     def drain(self) -> None:
-        """Begin nothing more; `run` returns when what runs has finished."""
+        """Begin nothing more; `run` returns when what runs has finished. What cannot be written then is lost."""
+        self._writer.outage.give_up()
         self._inbox.put_nowait(Draining())
 
     def cut_short(self) -> None:
@@ -154,6 +178,16 @@ class Decider:
         return self.planned.is_set() and at_rest and self.seen is self.desired
 
     @property
+    def outage(self) -> str:
+        """What cannot be written now, and is waited for."""
+        return self._writer.outage.fault
+
+    @property
+    def tries(self) -> int:
+        """How often it was tried again to write: an outage is no hang while this grows."""
+        return self._writer.outage.tries
+
+    @property
     def held(self) -> HeldPlan | None:
         """The newest plan, when it waits for an approval."""
         return self._gate.held
@@ -168,7 +202,8 @@ class Decider:
         releases = await self._render(tuple(sorted(plan.releases)))
         revisions = snapshot.config.revision, snapshot.src.revision
         at = self._clock.wall()
-        self.generation = await self._writer.do(lambda: self._record.accept(plan, *revisions, at=at))
+        write = self._writer.do if asked else self._writer.insist  # a person is told, and may ask again
+        self.generation = await write(lambda: self._record.accept(plan, *revisions, at=at))
         self.ids = snapshot.ids
         underway = Underway(plan=plan, began=self._clock.monotonic(), asked=asked)
         self._open[self.generation] = underway
@@ -270,12 +305,30 @@ class Decider:
         await self.replan()
 
     async def _obey(self, command: Command) -> None:
+        if command.done.done():  # whoever gave it does not wait any more
+            return
+        self._obeying = command.done
         try:
             result = await command.work()
         except Exception as fault:  # noqa: BLE001 (not swallowed: raised where the command was given)
-            command.done.set_exception(fault)
+            if not command.done.done():
+                command.done.set_exception(fault)
         else:
-            command.done.set_result(result)
+            if not command.done.done():
+                command.done.set_result(result)
+        self._obeying = None
+
+    def _refuse(self, command: asyncio.Future[object], fault: str) -> None:
+        """Nobody shall wait for a disk. A command that has begun is carried out all the same, as soon as that is possible."""
+        begun = (
+            "begun, and goes on by itself as soon as that is over" if command is self._obeying else "not done"
+        )
+        command.set_exception(StoreError(f"{begun}: {fault}"))
+
+    def _lose(self, fault: StoreError) -> None:
+        """Something happened and is not in the record: only the next start, which looks at the world anew, may go on."""
+        self._lost = self._lost or fault
+        self.drain()
 
     def _is_known(self, plan: Plan) -> bool:
         """Whether this plan is what already happens, or says that nothing is to happen for a snapshot already seen."""
@@ -289,11 +342,11 @@ class Decider:
             case Begin():
                 await self._begin(intent)
             case Dismiss(step=step, generation=generation, outcome=outcome, because=because):
-                await self._writer.do(lambda: self._record.dismiss(generation, step, outcome, because))
+                await self._writer.insist(lambda: self._record.dismiss(generation, step, outcome, because))
                 self._tell(StepDismissed(generation=generation, step=step, outcome=outcome, because=because))
             case Quarantine(step=step, generation=generation, attempts=attempts):
                 at = self._clock.wall()
-                await self._writer.do(
+                await self._writer.insist(
                     lambda: self._record.quarantine(step.id.service, step.digest, attempts=attempts, at=at)
                 )
                 self._tell(StepQuarantined(generation=generation, step=step, attempts=attempts))
@@ -308,8 +361,11 @@ class Decider:
         self._runs.add(task)
 
     async def _run(self, begun: Begun, intent: Begin) -> None:
-        outcome = await self._runner.carry(begun, intent)
-        step = intent.step
+        step, outcome = intent.step, Outcome.INTERRUPTED  # as the next start will say of an end that was lost
+        try:
+            outcome = await self._runner.carry(begun, intent)
+        except StoreError as fault:
+            self._lose(fault)
         task = asyncio.current_task()
         assert task is not None
         self._runs.discard(task)  # before the inbox hears of it: a drain must not wait for a run that is over
@@ -319,7 +375,9 @@ class Decider:
 
     async def _close(self, generation: int, *, succeeded: bool) -> None:
         at = self._clock.wall()
-        await self._writer.do(lambda: self._record.close_generation(generation, succeeded=succeeded, at=at))
+        await self._writer.insist(
+            lambda: self._record.close_generation(generation, succeeded=succeeded, at=at)
+        )
         underway = self._open.pop(generation)
         await self._gate.closed(underway.plan)
         self._runner.forget(generation)
@@ -329,6 +387,9 @@ class Decider:
             GenerationClosed(generation=generation, succeeded=succeeded, replaced=replaced, seconds=seconds)
         )
         underway.closed.set_result(succeeded)
-        await self._runner.prune(runs=self._retention.runs, generations=self._retention.generations)
+        try:
+            await self._runner.prune(runs=self._retention.runs, generations=self._retention.generations)
+        except StoreError as fault:
+            self._tell(PruneFailed(message=str(fault)))
         if underway.asked or self._gate.held is not None:
             await self.replan()

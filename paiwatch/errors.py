@@ -4,7 +4,8 @@
     ├── ConfigError      stop: somebody must change the settings or the call; exit 2
     ├── StalledError     wait for a new revision: this one can never work
     ├── TransientError   back off and look again: network, a slow server, a moving directory
-    ├── StoreError       refuse to act: without memory nothing may be started
+    ├── StoreError       refuse to act: without memory nothing may be started; try again
+    │   └── DamagedError     the same, and no try will help: what was kept is not what was written
     └── BusyError        another paiwatch holds the state folder, or the daemon refused a command; exit 2
 
 Third-party exceptions are caught in the one module that imports the library and re-raised as one of these.
@@ -37,6 +38,10 @@ class TransientError(PaiwatchError):
 
 class StoreError(PaiwatchError):
     """The record cannot be read or written; nothing may be started until it can."""
+
+
+class DamagedError(StoreError):
+    """What was kept is not what was written; it must be replaced."""
 
 
 class BusyError(PaiwatchError):

@@ -86,9 +86,9 @@ class Gate:
             return
         if plan is not None or self.held is not None:
             held = plan and replace(plan, since=self._clock.wall())
-            await self._writer.do(lambda: self._record.approvals.hold(held))
+            await self._writer.insist(lambda: self._record.approvals.hold(held))
             self.held = held
 
     async def _withdraw(self) -> None:
-        await self._writer.do(self._record.approvals.withdraw)
+        await self._writer.insist(self._record.approvals.withdraw)
         self._approved = ""

@@ -40,6 +40,8 @@ RUN_INTERRUPTED = "run.found_interrupted"
 GENERATION_CLOSED = "generation.closed"
 COMMAND_RECEIVED = "command.received"
 STORE_FAILED = "store.failed"
+STORE_RECOVERED = "store.recovered"
+PRUNE_FAILED = "prune.failed"
 
 _OURS = "paiwatch"
 _HANDLER = "paiwatch-log"

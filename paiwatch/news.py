@@ -101,6 +101,25 @@ class LookRecovered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateFailed:
+    """Something that must be remembered cannot be written; nothing moves past it, and it is tried again by itself."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRecovered:
+    """Everything could be written after all; nothing is lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneFailed:
+    """What retention no longer keeps could not be removed; it is tried again when the next generation closes."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemsFound:
     """The faults of a new snapshot, all of them."""
 
@@ -145,6 +164,9 @@ News = (
     | GenerationClosed
     | LookFailed
     | LookRecovered
+    | StateFailed
+    | StateRecovered
+    | PruneFailed
     | ProblemsFound
     | RunInterrupted
 )

@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from paiwatch import disk
 from paiwatch.clock import Clock
 from paiwatch.convergence import backoff
 from paiwatch.convergence.events import Begin, Outcome
-from paiwatch.errors import StoreError, TransientError
+from paiwatch.errors import DamagedError, PaiwatchError, StalledError, StoreError, TransientError
 from paiwatch.failpoint import reach
 from paiwatch.news import Listener, StepBegan, StepEnded
 from paiwatch.operators import environment, output, script, stage, surroundings
@@ -22,7 +23,7 @@ from paiwatch.operators.run import Identity, RunOrder, RunResult
 from paiwatch.operators.stage import Stage
 from paiwatch.plan.plan import Kind, Plan, Reason, Step
 from paiwatch.record import layout
-from paiwatch.record.archive import Archive, static_ids
+from paiwatch.record.archive import Archive, Files, static_ids
 from paiwatch.record.rows import Begun
 from paiwatch.record.store import Record
 from paiwatch.releases.release import Desired, Release
@@ -84,7 +85,7 @@ class Runner:
         self._around: tuple[str, Path] | None = None  # src revision, and where its surroundings lie
         self._scripts: set[asyncio.Task[RunResult]] = set()
         self._is_cut_short = False
-        self._unread: dict[int, TransientError] = {}  # runs whose release could not be read from its source
+        self._unkept: dict[int, PaiwatchError] = {}  # runs whose release could not be archived, and why
 
     def prepare(self, generation: int, desired: Desired, releases: Mapping[str, Release]) -> None:
         """Remember what the steps of this generation will need."""
@@ -121,38 +122,44 @@ class Runner:
     async def keep(self, releases: Sequence[Release]) -> None:
         """Archive releases, so that each can be stopped with its own scripts one day. Their files are read together."""
         known = {release.digest for release in releases if self._archive.has(release.digest)}
-        fresh = [release for release in releases if release.digest not in known]
+        await self._keep([release for release in releases if release.digest not in known])
+
+    async def _keep(self, fresh: Sequence[Release], *, anew: bool = False) -> None:
         for start in range(0, len(fresh), _TOGETHER):
             batch = fresh[start : start + _TOGETHER]
             wanted = frozenset().union(*map(static_ids, batch))
             blobs = await asyncio.to_thread(self._read, wanted)
             for release in batch:
-                await self._keep_one(release, blobs)
+                await self._keep_one(release, blobs, anew=anew)
 
-    async def _keep_one(self, release: Release, blobs: Mapping[str, bytes]) -> None:
+    async def _keep_one(self, release: Release, blobs: Mapping[str, bytes], *, anew: bool) -> None:
         texts = [content.decode(errors="surrogateescape") for content in release.rendered.values()]
         secrets = await asyncio.to_thread(self._scrubber.values_in, texts)
-        await self._writer.do(lambda: self._archive.keep(release, blobs, secrets=secrets))
+        await self._writer.do(lambda: self._archive.keep(release, blobs, secrets=secrets, anew=anew))
 
     async def begin(self, intent: Begin) -> Begun:
-        """Archive what will run and write the intent down; both are durable on return.
+        """Archive what will run and write the intent down; both are durable on return, however long the disk is full.
 
-        A source that cannot be read now is no reason to end: it becomes the result of the run.
+        A release that cannot be archived (its source cannot be read now, a name in it is too long) is no reason to end: that
+        becomes the result of the run, which touches nothing.
         """
         scene, step = self._scenes[intent.generation], intent.step
-        release, unread = scene.release(step), None
+        release, unkept = scene.release(step), None
         try:
             if release is not None:
-                await self.keep((release,))
-        except TransientError as fault:
-            unread = fault
+                kept = (release,)
+                await self._writer.outage.outlast(lambda: self.keep(kept))
+        except (TransientError, StalledError) as fault:
+            unkept = fault
         scripts = scene.desired.services[step.id.service].scripts if release is not None else None
         at = self._clock.wall()
-        begun = await self._writer.do(
-            lambda: self._record.begin(step, intent.generation, intent.attempt, at=at, scripts=scripts)
+        begun = await self._writer.insist(
+            lambda: self._record.begin(
+                step, intent.generation, intent.attempt, at=at, scripts=scripts, touches=unkept is None
+            )
         )
-        if unread is not None:
-            self._unread[begun.run] = unread
+        if unkept is not None:
+            self._unkept[begun.run] = unkept
         self._tell(StepBegan(run=begun.run, generation=intent.generation, attempt=intent.attempt, step=step))
         return begun
 
@@ -163,7 +170,7 @@ class Runner:
         reach("stage.removed")
         at = self._clock.wall()
         rest = self._rest(step, intent.attempt, result.outcome)
-        await self._writer.do(
+        await self._writer.insist(
             lambda: self._record.finish(
                 begun.run, result, at=at, release=scene.release(step), retry_at=at + (rest or 0.0)
             )
@@ -186,28 +193,39 @@ class Runner:
             running.cancel()
 
     async def prune(self, *, runs: int, generations: int) -> None:
-        """Forget what retention no longer keeps: rows, output files, archived releases, surroundings."""
+        """Forget what retention no longer keeps: rows, output files, archived releases, surroundings. Raises StoreError."""
         pruned = await self._writer.do(lambda: self._record.prune(runs=runs, generations=generations))
-        for log in pruned.logs:
-            await asyncio.to_thread(log.unlink, missing_ok=True)
-        if not self._scenes:
-            await self._writer.do(lambda: self._archive.prune(pruned.keep))
-            reach("archive.pruned")
-            around = {self._around[1].name} if self._around else set()
-            await asyncio.to_thread(surroundings.prune, self._state, around)
+        around = None if self._scenes else {self._around[1].name} if self._around else set[str]()
+        try:
+            for log in pruned.logs:
+                await asyncio.to_thread(log.unlink, missing_ok=True)
+            if around is not None:
+                await self._writer.do(lambda: self._archive.prune(pruned.keep))
+                reach("archive.pruned")
+                await asyncio.to_thread(surroundings.prune, self._state, around)
+        except OSError as fault:
+            raise StoreError(
+                f"{fault.filename or self._state}: cannot be removed: {disk.explain(fault)}"
+            ) from fault
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _run(self, begun: Begun, intent: Begin, scene: Scene) -> RunResult:
         try:
-            if (unread := self._unread.pop(begun.run, None)) is not None:
-                raise unread
-            place = await self._set_stage(begun, intent.step, scene)
+            if (unkept := self._unkept.pop(begun.run, None)) is not None:
+                raise unkept
+            place = await self._writer.outage.outlast(
+                lambda: self._set_stage(begun, intent.step, scene),
+                worth_it=lambda: intent.generation == max(self._scenes) and not self._is_cut_short,
+            )
         except OSError as fault:
             return script.not_started("the stage could not be built", fault)
-        except StoreError as fault:
-            return script.not_started("the release could not be unpacked", fault)
-        except TransientError as fault:  # no fault of the service: it counts no attempt
+        except StalledError as fault:
+            return script.not_started("the release cannot be archived", fault)
+        except DamagedError as fault:
+            remedy = f"then run: paiwatch retry {intent.step.id.service}"
+            return script.not_started("the archived release cannot be used", StoreError(f"{fault}; {remedy}"))
+        except (StoreError, TransientError) as fault:  # no fault of the service: it counts no attempt
             return script.put_off(str(fault))
         try:
             return await self._run_script(begun, self._order(begun, intent, place, scene))
@@ -220,7 +238,10 @@ class Runner:
             return script.put_off("paiwatch was asked to end before the script began")
 
         async def on_start(identity: Identity) -> None:
-            await self._writer.do(lambda: self._record.started(begun.run, identity))
+            with suppress(
+                StoreError
+            ):  # the script runs: its end will tell, and its marker finds it after a crash
+                await self._writer.do(lambda: self._record.started(begun.run, identity))
 
         running = asyncio.create_task(script.run(order, on_start=on_start, scrub=self._scrub_output))
         self._scripts.add(running)
@@ -230,8 +251,18 @@ class Runner:
             self._scripts.discard(running)
 
     async def _set_stage(self, begun: Begun, step: Step, scene: Scene) -> Stage:
+        """Raises StoreError for what may pass, OSError for what will not (a name that is too long, say)."""
+        try:
+            return await self._stage(begun, step, scene)
+        except OSError as fault:
+            if not disk.may_pass(fault):
+                raise
+            raise StoreError(f"{self._state}/stages: cannot be written: {disk.explain(fault)}") from fault
+
+    async def _stage(self, begun: Begun, step: Step, scene: Scene) -> Stage:
         around = await self._surroundings(scene)
-        files = await self._writer.do(lambda: self._archive.load(step.digest))
+        files = await self._files(step, scene)
+        output.reserve(begun.log, self._limits.log_limit)
         if scene.release(step) is None:  # what the configuration once said may be secret still
             await self.hide(await self._writer.do(lambda: self._archive.secrets(step.digest)))
         reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in step.reasons]
@@ -244,6 +275,17 @@ class Runner:
             surroundings=around,
             reasons=json.dumps(reasons, indent=2).encode(),
         )
+
+    async def _files(self, step: Step, scene: Scene) -> Files:
+        """The release from the archive; one that is damaged there is archived anew while its sources are there."""
+        release = scene.release(step)
+        try:
+            return await self._writer.do(lambda: self._archive.load(step.digest))
+        except DamagedError:
+            if release is None:
+                raise
+        await self._keep((release,), anew=True)
+        return await self._writer.do(lambda: self._archive.load(step.digest))
 
     async def _surroundings(self, scene: Scene) -> Path:
         tree = scene.desired.snapshot.src

@@ -10,14 +10,24 @@ from contextlib import suppress
 
 from paiwatch import notify
 from paiwatch.decider import Decider
-from paiwatch.errors import StalledError, TransientError
+from paiwatch.errors import StalledError, StoreError, TransientError
 from paiwatch.lookout import Lookout
-from paiwatch.news import DaemonMoved, Listener, LookFailed, LookRecovered, Phase
+from paiwatch.news import (
+    DaemonMoved,
+    Listener,
+    LookFailed,
+    LookRecovered,
+    News,
+    Phase,
+    StateFailed,
+    StateRecovered,
+)
 from paiwatch.sources.nudge import Nudges
 
 #: Seconds between requests to systemd for more start or stop time.
 EXTEND_EVERY = 10.0
 
+_FOLLOWING = "following the trees"
 _LOOK_AGAIN = 30.0  # seconds until a failed look is tried again, unless a nudge comes first
 
 
@@ -38,31 +48,47 @@ async def keep_looking(
             if failing:
                 tell(LookRecovered())
             failing = ""
-            faults.clear()
+            faults.pop("sources", None)
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_AGAIN if failing else None):
                 await nudges.wait()
 
 
-async def announce(planned: asyncio.Event, *, faults: MutableMapping[str, str], tell: Listener) -> None:
+async def announce(decider: Decider, *, faults: MutableMapping[str, str], tell: Listener) -> None:
     """READY once the first plan is made; until then systemd is asked for patience."""
+    planned = decider.planned
     while not planned.is_set():
-        doing = faults.get("sources", "reading the trees")
+        doing = decider.outage or faults.get("sources", "reading the trees")
         notify.send(notify.extend(3 * EXTEND_EVERY), notify.status(doing), environ=os.environ)
         with suppress(TimeoutError):
             async with asyncio.timeout(EXTEND_EVERY):
                 await planned.wait()
-    notify.send(notify.READY, notify.status("following the trees"), environ=os.environ)
+    notify.send(notify.READY, notify.status(_FOLLOWING), environ=os.environ)
     tell(DaemonMoved(phase=Phase.READY))
 
 
 async def feed_watchdog(decider: Decider) -> None:
     """Tell systemd that the decider still decides: each message has gone through its inbox. A living loop alone proves nothing."""
-    interval = notify.watchdog_interval(os.environ, os.getpid())
+    interval, tries = notify.watchdog_interval(os.environ, os.getpid()), 0
     while interval is not None:
-        await decider.between_events(_nothing)
+        try:
+            await decider.between_events(_nothing)
+        except StoreError:  # it waits for the disk, and lives as long as it tries again
+            if tries == decider.tries:
+                await asyncio.sleep(1)
+                continue
+        tries = decider.tries
         notify.send(notify.WATCHDOG, environ=os.environ)
         await asyncio.sleep(interval)
+
+
+def show(news: News) -> None:
+    """Tell systemd's status line what keeps the daemon from its work, and when that is over."""
+    match news:
+        case StateFailed(message=message) | LookFailed(message=message):
+            notify.send(notify.status(message), environ=os.environ)
+        case StateRecovered() | LookRecovered():
+            notify.send(notify.status(_FOLLOWING), environ=os.environ)
 
 
 async def ask_for_time(task: "asyncio.Task[None]") -> None:

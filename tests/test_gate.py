@@ -12,6 +12,7 @@ from paiwatch.clock import Clock
 from paiwatch.errors import ConfigError
 from paiwatch.gate import Gate
 from paiwatch.news import News, PlanApproved, PlanHeld
+from paiwatch.outage import Outage
 from paiwatch.plan.plan import Plan
 from paiwatch.plan.policy import Guard
 from paiwatch.record.history import History
@@ -36,7 +37,7 @@ def at_the_gate(state: Path, work: Work) -> list[News]:
     heard: list[News] = []
 
     async def live() -> None:
-        writer = Writer()
+        writer = Writer(Outage(heard.append, patient=False))
         record = await writer.do(lambda: Record.open(state))
         clock = Clock(monotonic=lambda: 1.0, wall=lambda: 1000.0)
         gate = Gate(

@@ -11,7 +11,7 @@ _MARKS = {"succeeded": ("✔", "green"), "superseded": ("↷", "yellow"), "block
 def line(news: Mapping[str, Any]) -> str | None:
     """The line for one piece of news, None for what needs none."""
     match news.get("news"):
-        case "accepted" | "held":
+        case "accepted" | "held" | "waiting":
             return _planned(news)
         case "began":
             again = f" (attempt {news['attempt']})" if news["attempt"] > 1 else ""
@@ -31,6 +31,8 @@ def line(news: Mapping[str, Any]) -> str | None:
 
 
 def _planned(news: Mapping[str, Any]) -> str:
+    if news["news"] == "waiting":
+        return click.style(f"waiting: {news['message']}", fg="red")
     if news["news"] == "held":
         why = "; ".join(news["reasons"])
         return click.style(f"held: {why}; `paiwatch approve {news['digest'][:12]}` lets it run", fg="yellow")

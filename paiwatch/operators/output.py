@@ -1,10 +1,13 @@
 """The output file of a run: the script writes to it directly, never through a pipe; here it is kept within its limit.
 
 While the script writes, the middle of what is too long is given back to the disk (a hole, so nothing is lost that is
-counted); when it ended, the hole becomes one line that says how much was cut, and secrets are masked.
+counted), and room is kept reserved ahead of it, so that a disk that fills up meanwhile does not make the script fail. When
+it ended, the hole becomes one line that says how much was cut, and secrets are masked.
 """
 
 import asyncio
+import errno
+import io
 import os
 import tempfile
 from collections.abc import Callable
@@ -19,10 +22,16 @@ from paiwatch.failpoint import reach
 #: Masks secrets in a piece of output.
 Scrub = Callable[[bytes], bytes]
 
+#: Bytes that are reserved ahead of what a script has written.
+RESERVE = 1024 * 1024
+
 OVERLAP = 16 * 1024  # longest secret that is recognised across a border of two pieces
 _PIECE = 1024 * 1024
 _SLOW, _FAST = 0.25, 0.005  # seconds between looks at the size
-_KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02  # fallocate(2)
+_IN_MEMORY = 64 * 1024 * 1024  # bytes that are masked there where the disk has no room for a copy
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # fallocate(2)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MISSING = b"\n[paiwatch: the disk was full, the end of the output is missing]\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,15 @@ def open_log(log: Path) -> int:
     return private.open_file(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
+def reserve(log: Path, limit: int) -> None:
+    """Have room for output before its script begins. Raises OSError where there is none."""
+    descriptor = open_log(log)
+    try:
+        _allocate(descriptor, 0, min(limit, RESERVE))
+    finally:
+        os.close(descriptor)
+
+
 class Cap:
     """Keeps a file that grows within its limit on the disk. `start` and `stop` it inside the running loop."""
 
@@ -60,6 +78,8 @@ class Cap:
         self._pause = 0.02
         self._seen = 0
         self._punched = 0
+        self._reserved = min(limit, RESERVE)
+        self._is_short = False
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -70,6 +90,14 @@ class Cap:
         """Look no more."""
         if self._timer is not None:
             self._timer.cancel()
+
+    def mark(self) -> bool:
+        """Say so at the end of the file, where the disk was too full for all of the output; whether that was the case."""
+        with suppress(OSError):
+            if self._is_short and self._log.stat().st_size >= self._reserved - len(_MISSING):
+                _end_with(self._log, _MISSING)
+                return True
+        return False
 
     def _look(self) -> None:
         with suppress(OSError):  # what cannot be looked at now may be later; `finish` has the last word
@@ -83,20 +111,29 @@ class Cap:
         if size - self._punched > self._limit + 2 * OVERLAP:
             punch(self._log, cut(size, self._limit))
             self._punched = size - self._limit // 2
+        if size + RESERVE // 2 > self._reserved >= RESERVE:
+            self._reserve(size)
+
+    def _reserve(self, size: int) -> None:
+        descriptor = os.open(self._log, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            _allocate(descriptor, size, RESERVE)
+        except OSError:
+            self._is_short = True
+        else:
+            self._is_short, self._reserved = False, size + RESERVE
+        finally:
+            os.close(descriptor)
 
 
 def punch(log: Path, middle: Cut) -> None:
     """Give the disk space of the middle back, short of the overlap that is needed to mask secrets at its borders."""
-    import ctypes  # noqa: PLC0415 (10 ms that only a run with too much output pays)
-
     start, stop = middle.head + OVERLAP, middle.tail - OVERLAP
     if stop <= start:
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
     descriptor = os.open(log, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        if libc.fallocate(descriptor, _KEEP_SIZE_PUNCH_HOLE, start, stop - start) != 0:
+        if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, start, stop - start) != 0:
             os.ftruncate(
                 descriptor, start
             )  # no holes on this file system: the end goes instead of the middle
@@ -107,17 +144,21 @@ def punch(log: Path, middle: Cut) -> None:
 def finish(log: Path, limit: int, scrub: Scrub | None = None) -> int:
     """Cut and mask the output of a run that ended; gives the number of bytes cut. Raises OSError.
 
-    The file is replaced as a whole. Where that cannot be done it is emptied, rather than left with secrets in it.
+    The file is replaced as a whole, or overwritten where the disk has no room for that. What cannot be masked is cut off,
+    rather than left with secrets in it.
     """
     size = log.stat().st_size
     kept = cut(size, limit)
     if not kept.bytes and (scrub is None or _is_clean(log, size, scrub)):
+        os.truncate(log, size)  # what was reserved beyond it goes back to the disk
         return 0
     try:
         return _rewrite(log, size, kept, scrub or bytes)
     except OSError:
-        os.truncate(log, 0)
-        raise
+        if size - kept.bytes > _IN_MEMORY:
+            os.truncate(log, 0)
+            raise
+    return _overwrite(log, size, kept, scrub or bytes)
 
 
 def safe_border(window: bytes, at: int, step: int, scrub: Scrub) -> int:
@@ -153,6 +194,51 @@ def _rewrite(log: Path, size: int, kept: Cut, scrub: Scrub) -> int:
     finally:
         Path(name).unlink(missing_ok=True)
     return missing
+
+
+def _overwrite(log: Path, size: int, kept: Cut, scrub: Scrub) -> int:
+    """The same in the blocks that the file has. Not at once: whoever finds it half done (paiwatch died) does it again."""
+    new = io.BytesIO()
+    with log.open("r+b", buffering=0) as file:
+        missing = _copy_kept(file.fileno(), new, size, kept, scrub)
+        done = 0
+        try:
+            for start in range(0, len(new.getbuffer()), _PIECE):
+                private.write_all(file.fileno(), new.getvalue()[start : start + _PIECE])
+                done = file.tell()
+        finally:
+            file.truncate(done)
+    return missing
+
+
+def _end_with(log: Path, mark: bytes) -> None:
+    """Append this; where there is no room even for that, in place of the last bytes."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        end = os.fstat(descriptor).st_size
+        os.lseek(descriptor, end, os.SEEK_SET)
+        try:
+            private.write_all(descriptor, mark)
+        except OSError:
+            os.ftruncate(descriptor, end)
+            os.pwrite(descriptor, mark, max(0, end - len(mark)))
+    finally:
+        os.close(descriptor)
+
+
+def _allocate(descriptor: int, start: int, length: int) -> None:
+    """Reserve disk space. Raises OSError when the disk is full; a file system that reserves nothing is none the worse."""
+    if length and (fault := _fallocate(descriptor, _KEEP_SIZE, start, length)) in _FULL:
+        raise OSError(fault, os.strerror(fault))
+
+
+def _fallocate(descriptor: int, mode: int, start: int, length: int) -> int:
+    """The kernel's answer: 0 or an errno. Python's own cannot leave the size of the file alone."""
+    import ctypes  # noqa: PLC0415 (10 ms that only who runs scripts pays)
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return 0 if libc.fallocate(descriptor, mode, start, length) == 0 else ctypes.get_errno()
 
 
 def _copy_kept(old: int, new: BinaryIO, size: int, kept: Cut, scrub: Scrub) -> int:

@@ -106,6 +106,8 @@ async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked:
         await asyncio.wait_for(process.wait(), _REAPING)
     reach("script.ended")
     trouble = await _finish_output(order, scrub)
+    if cap.mark():
+        trouble = "the disk was full: the end of its output is missing"
     reach("output.finished")
     seconds = time.monotonic() - began
     return _result(order, process.returncode, how=how, swept=swept, seconds=seconds, trouble=trouble)

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from paiwatch import private
-from paiwatch.errors import StoreError
+from paiwatch import disk, private
+from paiwatch.errors import DamagedError, StalledError, StoreError
 from paiwatch.failpoint import reach
 from paiwatch.releases.release import Release
 from paiwatch.snapshot import Mode, blob_id
@@ -23,11 +23,12 @@ Files = Mapping[str, tuple[Mode, bytes]]
 _LISTING = "release.json"
 _SECRETS = "secrets.json"
 _FILES = "files"
+_RESTORE = "restore that folder from a back-up, or bring the component back into the tree"
 _MODES = {Mode.FILE: 0o600, Mode.EXECUTABLE: 0o700}
 
 
 class Archive:
-    """Releases under `root`, for the owner only. Raises StoreError naming the folder that is at fault."""
+    """Releases under `root`, for the owner only. Raises StoreError naming what is at fault, StalledError where that is the release."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -36,13 +37,20 @@ class Archive:
         """Whether this release is kept."""
         return (self._folder(digest) / _LISTING).is_file()
 
-    def keep(self, release: Release, blobs: Mapping[str, bytes], *, secrets: Collection[str] = ()) -> None:
-        """Keep it, unless it is kept; durable on return. `blobs` has the bytes of its `static_ids`.
+    def keep(
+        self,
+        release: Release,
+        blobs: Mapping[str, bytes],
+        *,
+        secrets: Collection[str] = (),
+        anew: bool = False,
+    ) -> None:
+        """Keep it, unless it is kept (`anew`: in its place); durable on return. `blobs` has the bytes of its `static_ids`.
 
         `secrets` are the secret values in its files: they must stay hidden when the configuration has others.
         """
         folder = self._folder(release.digest)
-        if self.has(release.digest):
+        if self.has(release.digest) and not anew:
             return
         try:
             private.make_folder(self._root)
@@ -53,23 +61,21 @@ class Archive:
             finally:
                 private.remove_tree(unfinished)
         except OSError as error:
-            raise StoreError(
-                f"{folder}: the release cannot be kept: {error.strerror}; check the disk"
-            ) from error
+            if not disk.may_pass(error):
+                raise StalledError(f"{folder}: the release cannot be kept: {error}") from error
+            raise StoreError(f"{self._root}: cannot be written: {disk.explain(error)}") from error
 
     def load(self, digest: str) -> Files:
-        """Its files, each checked against its content id."""
+        """Its files, each checked against its content id. Raises DamagedError where trying again is of no use."""
         folder = self._folder(digest)
         try:
             listing = json.loads((folder / _LISTING).read_bytes())
             found = {path: (Mode(mode), _read(folder / _FILES / path)) for path, (mode, _) in listing.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise StoreError(
-                f"{folder}: the archived release cannot be read: {error}; restore it from a back-up"
-            ) from error
+            raise _unreadable(folder, error) from error
         damaged = sorted(path for path, (_, oid) in listing.items() if blob_id(found[path][1]) != oid)
         if damaged:
-            raise StoreError(f"{folder}: {damaged[0]} is damaged; restore the folder from a back-up")
+            raise DamagedError(f"{folder}: {damaged[0]} is damaged; {_RESTORE}")
         return found
 
     def secrets(self, digest: str) -> frozenset[str]:
@@ -79,12 +85,10 @@ class Archive:
         except FileNotFoundError:
             return frozenset()
         except (OSError, ValueError, TypeError) as error:
-            raise StoreError(
-                f"{self._folder(digest)}: {_SECRETS} cannot be read: {error}; restore it from a back-up"
-            ) from error
+            raise _unreadable(self._folder(digest) / _SECRETS, error) from error
 
     def prune(self, keep: Collection[str]) -> int:
-        """Remove what is not in `keep`, and what a crash left unfinished; gives the number of releases removed."""
+        """Remove what is not in `keep`, and what a crash left unfinished; gives the number of releases removed. Raises OSError."""
         if not self._root.is_dir():
             return 0
         gone = [entry for entry in self._root.iterdir() if entry.name not in keep]
@@ -108,7 +112,7 @@ class Archive:
         for path, file in sorted(release.files.items()):
             target = top / path
             if ".." in target.parts:
-                raise StoreError(f"{folder}: {path} leaves the release; rename the file")
+                raise StalledError(f"{folder}: {path} leaves the release; rename the file")
             content = release.rendered[path] if path in release.rendered else blobs[file.oid]
             private.make_folder(target.parent)
             folders.update(parent for parent in target.parents if parent.is_relative_to(top))
@@ -127,6 +131,12 @@ class Archive:
         unfinished.rename(folder)
         private.sync_folder(self._root)
         reach("archive.published")
+
+
+def _unreadable(place: Path, error: Exception) -> StoreError:
+    if isinstance(error, OSError) and disk.may_pass(error):
+        return StoreError(f"{place}: cannot be read: {disk.explain(error)}")
+    return DamagedError(f"{place}: cannot be read: {error}; {_RESTORE}")
 
 
 def static_ids(release: Release) -> frozenset[str]:

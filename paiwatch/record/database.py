@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from paiwatch import private
+from paiwatch import disk, private
 from paiwatch.errors import StoreError
 from paiwatch.failpoint import reach
 from paiwatch.record import migrations
@@ -28,16 +28,41 @@ _WRITER = (
 )
 
 
+_RESTORE = (
+    "nothing is written over it: stop paiwatch, move {name} with its -wal and -shm aside, and put a back-up in its place, "
+    "or what `sqlite3 {name} .recover` still finds in it"
+)
+_CHECK = "check the disk and who owns the file"
+
+#: What to do about SQLite's primary result codes.
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "free space there",
+    sqlite3.SQLITE_READONLY: "let paiwatch's user own it and write there",
+    sqlite3.SQLITE_CANTOPEN: "let paiwatch's user own it and write there; free space there",
+    sqlite3.SQLITE_BUSY: 'another program keeps it locked: end that; a back-up is made with `sqlite3 {name} ".backup COPY"`',
+    sqlite3.SQLITE_IOERR: "free space there; check the disk and the kernel's log",
+    sqlite3.SQLITE_CORRUPT: _RESTORE,
+    sqlite3.SQLITE_NOTADB: _RESTORE,
+}
+
+
+def _explain(file: Path, fault: BaseException) -> str:
+    if isinstance(fault, OSError):
+        return disk.explain(fault)
+    code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # the rest of it tells variants apart
+    return f"{fault}; {_REMEDIES.get(code, _CHECK).format(name=file.name)}"
+
+
 @contextmanager
 def faults(file: Path) -> Iterator[None]:
     """What SQLite or the disk complains of, as StoreError. Values of statements are left out: they may be secret."""
     try:
         yield
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or type(error).__name__
-        raise StoreError(f"{file}: {cause}; check the disk and who owns the file") from error
+        cause = getattr(error, "orig", None)
+        raise StoreError(f"{file}: {_explain(file, cause) if cause else type(error).__name__}") from error
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{file}: {error}; check the disk and who owns the file") from error
+        raise StoreError(f"{file}: {_explain(file, error)}") from error
 
 
 def open_writer(file: Path, known: Sequence[Migration] = MIGRATIONS) -> Connection:

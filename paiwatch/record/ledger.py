@@ -1,7 +1,7 @@
 """The writing statements: each method is one transaction, durable when it returns. Knows tables, decides nothing."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,10 @@ class Ledger:
     @contextmanager
     def _transaction(self, written: str = "") -> Iterator[Connection]:
         """One transaction; `written` is the fail-point that is reached once it is durable."""
-        with database.faults(self._file):
-            with self._connection.begin():
-                yield self._connection
-                reach("record.uncommitted")
+        with database.faults(self._file), self._connection.begin():
+            yield self._connection
+            reach("record.uncommitted")
+        with suppress(OSError):  # only death can come here: what is durable has not failed
             reach(written)
 
     # ── what is known at the start ──────────────────────────────────────────────────────────────────────────────────
@@ -156,7 +156,7 @@ class Ledger:
         attempt: int,
         *,
         marker: str,
-        touched: Applied,
+        touched: Applied | None,
         left: Applied | None,
         at: float,
     ) -> int:
@@ -173,7 +173,8 @@ class Ledger:
         with self._transaction("run.intended") as connection:
             if left is not None:
                 rollbacks.keep_former(connection, left, generation)
-            _put_applied(connection, touched)
+            if touched is not None:
+                _put_applied(connection, touched)
             return _inserted(connection, runs, row)
 
     def set_identity(self, run: int, identity: Identity) -> None:

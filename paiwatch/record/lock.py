@@ -6,12 +6,13 @@ An flock: it goes with its holder, however that ends, so there is never a stale 
 import fcntl
 import json
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from paiwatch import private
+from paiwatch import disk, private
 from paiwatch.errors import BusyError, StoreError
 
 
@@ -30,16 +31,20 @@ class StateLock:
             self._descriptor = self._take()
             self._sign()
         except OSError as error:
-            raise StoreError(
-                f"{self._file}: {error.strerror}; paiwatch's user must own the state folder"
-            ) from error
+            self._let_go()
+            raise StoreError(f"{self._file}: cannot be written: {disk.explain(error)}") from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
+        with suppress(OSError):  # a name that stays there says nothing: the lock does
+            os.ftruncate(self._descriptor, 0)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
         self._descriptor = -1
 
     def _take(self) -> int:

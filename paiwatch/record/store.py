@@ -123,21 +123,23 @@ class Record:
         *,
         at: float,
         scripts: Mapping[Operator, str] | None = None,
+        touches: bool = True,
     ) -> Begun:
         """Intent before act: write the run and touch the service.
 
         `scripts` are those of the release that the step runs; None when it is the archived one, whose are remembered.
+        A run that is known to start nothing does not touch the service: its release may not even be archived.
         """
         service = step.id.service
         before = self._applied.get(service)
-        touched = memory.touch(before, step, scripts)
+        touched = memory.touch(before, step, scripts) if touches else before
         random = secrets.token_hex(8)
         log = layout.log_file(self._state, service, 0)  # refuses a bad name before anything is written
-        left = memory.leaves(before, step)
+        left = memory.leaves(before, step) if touches else None
         run = self._ledger.begin_run(
             step, generation, attempt, marker=random, touched=touched, left=left, at=at
         )
-        self._applied[service] = touched
+        self._remember(service, touched)
         versions = memory.versions_of(self._applied, step.prerequisites)
         self._underway[run] = Underway(step=step, generation=generation, before=before, versions=versions)
         return Begun(run=run, marker=_marker(run, random), log=log.with_name(f"{run}.log"))
@@ -164,7 +166,7 @@ class Record:
         underway = self._underway[run]
         step = underway.step
         succeeded = result.outcome is Outcome.SUCCEEDED
-        after = self._settled(run, underway, release, at) if succeeded else self._applied[step.id.service]
+        after = self._settled(run, underway, release, at) if succeeded else self._applied.get(step.id.service)
         cleared = self._cleared(step) if succeeded and step.last else frozenset[str]()
         failure = None if succeeded else self._failed(step, result, retry_at)
         self._ledger.end_run(

@@ -8,6 +8,7 @@ from paiwatch.news import (
     News,
     PlanApproved,
     PlanHeld,
+    StateFailed,
     StepBegan,
     StepDismissed,
     StepEnded,
@@ -23,6 +24,8 @@ def told(news: News) -> dict[str, Any] | None:
             return _accepted(news)
         case StepEnded():
             return _ended(news)
+        case StateFailed(message=message):
+            return {"news": "waiting", "message": message}
         case PlanHeld(plan=plan, steps=count):
             return {"news": "held", **held_document(plan), "steps": count}
         case PlanApproved(digest=digest):

@@ -3,6 +3,7 @@
 Two passes that agree make a listing: each file was read before the instant between them and unchanged after it.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -21,6 +22,9 @@ _TRIES = 12
 _PAUSE = 0.02  # seconds after the first disagreement; grows with each
 _FINE = 100_000_000  # ns: a change this soon after the last one may leave both with one time stamp (the kernel's clock tick)
 _COARSE = 2_100_000_000  # ns: the same on file systems that keep whole seconds
+
+#: Errors of the disk or the machine, not of one file.
+_FAILING = frozenset({errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE})
 
 Signature = tuple[int, ...]
 
@@ -144,6 +148,8 @@ class LiveDirectory:
                 except (FileNotFoundError, NotADirectoryError):
                     found.torn.add(path)
                 except OSError as fault:
+                    if fault.errno in _FAILING:
+                        raise  # a file that is there must not look like one that is gone
                     found.unreadable[path] = fault.strerror or str(fault)
 
     def _visit(self, folder: int, entry: os.DirEntry[str], path: str, found: _Pass) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
+from paiwatch import disk
 from paiwatch.errors import TransientError
 
 _CHUNK = 1 << 20
@@ -51,10 +52,12 @@ class Keep:
         useful = sum(size for _, size in wanted.values())
         if self._end - useful <= max(_SLACK, useful):
             return
-        old, self._file, self._places, self._end = self._file, _unnamed(self._home), {}, 0
-        for place in wanted.values():
-            self._copy(old, place)
-        os.close(old)
+        try:
+            fresh = self._copied(wanted.values())
+        except TransientError:  # no room for a copy: what is kept stays where it is
+            return
+        os.close(self._file)
+        self._file, self._places, self._end = fresh._file, fresh._places, fresh._end  # noqa: SLF001 (one of us)
 
     def close(self) -> None:
         """Give the space back."""
@@ -67,9 +70,14 @@ class Keep:
             )
         start, size = self._places[oid]
         parts = []
-        while size and (part := os.pread(self._file, min(_CHUNK, size), start)):
-            parts.append(part)
-            start, size = start + len(part), size - len(part)
+        try:
+            while size and (part := os.pread(self._file, min(_CHUNK, size), start)):
+                parts.append(part)
+                start, size = start + len(part), size - len(part)
+        except OSError as fault:
+            raise TransientError(
+                f"{self._home}: cannot read a live directory's content: {disk.explain(fault)}"
+            ) from fault
         return b"".join(parts)
 
     def _write(self, chunk: bytes, at: int) -> None:
@@ -79,11 +87,21 @@ class Keep:
                 chunk, at = chunk[written:], at + written
         except OSError as fault:
             raise TransientError(
-                f"{self._home}: cannot keep a live directory's content: {fault.strerror}; free space there"
+                f"{self._home}: cannot keep a live directory's content: {disk.explain(fault)}"
             ) from fault
 
-    def _copy(self, source: int, place: tuple[int, int]) -> None:
-        start, size = place
+    def _copied(self, places: Iterable[tuple[int, int]]) -> "Keep":
+        """Another one with these contents of ours."""
+        fresh = Keep(self._home)
+        try:
+            for start, size in places:
+                fresh._take(self._file, start, size)
+        except TransientError:
+            fresh.close()
+            raise
+        return fresh
+
+    def _take(self, source: int, start: int, size: int) -> None:
         offsets = iter(range(start, start + size, _CHUNK))
         end = start + size
         self.add(size, lambda most: os.pread(source, min(most, end - (here := next(offsets))), here))
@@ -97,6 +115,6 @@ def _unnamed(home: Path) -> int:
         Path(name).unlink()
     except OSError as fault:
         raise TransientError(
-            f"{home}: cannot keep a live directory's content: {fault.strerror}; check the state folder's owner and space"
+            f"{home}: cannot keep a live directory's content: {disk.explain(fault)}"
         ) from fault
     return descriptor
