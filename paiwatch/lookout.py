@@ -6,6 +6,7 @@ It reads and says what the tree asks for. It decides nothing and remembers only 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from paiwatch.failpoint import reach
@@ -35,9 +36,10 @@ class Lookout:
         snapshot = await self.sources.look(self._snapshot)
         if self._desired is not None and self._snapshot is not None and snapshot.ids == self._snapshot.ids:
             return self._desired
-        self._desired = await self._apart(
+        desired = await self._apart(
             lambda: self._survey.look(snapshot, self.sources.read_config, self.sources.read_src)
         )
+        self._desired = replace(desired, problems=(*desired.problems, *self.sources.problems))
         self._snapshot = snapshot
         reach("snapshot.taken")
         return self._desired

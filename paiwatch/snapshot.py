@@ -13,12 +13,18 @@ Contents = Callable[[Iterable[str]], Mapping[str, bytes]]
 
 
 class Mode(StrEnum):
-    """What git knows of a file's kind: the four that a tree can hold."""
+    """What git knows of a file's kind: the four that a tree can hold; and that a live directory's file may not be read."""
 
     FILE = "100644"
     EXECUTABLE = "100755"
     LINK = "120000"
     SUBMODULE = "160000"
+    UNREADABLE = "000000"
+
+    @property
+    def has_content(self) -> bool:
+        """Whether its bytes can be asked for."""
+        return self not in {Mode.SUBMODULE, Mode.UNREADABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,8 @@ class Commit:
 class Tree:
     """One source at one revision. `files` maps paths from the tree's root (POSIX, never absolute) to entries.
 
-    `folder` is where the components (or the configuration files) lie in it: "." or a path without "./".
+    `folder` is where the components (or the configuration files) lie in it: "." or a path without "./". A folder that
+    may not be read is an entry "path/.".
     """
 
     revision: Revision

@@ -86,6 +86,11 @@ def _unreadable(name: str, document: Document, deploy: Deploy) -> Problem | None
     if not is_usable_name(name):
         rule = "rename the folder: letters, digits, '.', '_' and '-', a letter or digit first, at most 100"
         return Problem(file=file, message=f"'{shown}' cannot be a service's name", remedy=rule, service=shown)
+    for path, entry in deploy.items():
+        if entry.mode is Mode.UNREADABLE:
+            remedy = "let paiwatch's user read it; until then the service stays as it is"
+            place = paths.shown(f"{document.file.removesuffix(DECLARATION)}{path}")
+            return Problem(file=place, message="may not be read", remedy=remedy, service=shown)
     if deploy[DECLARATION].mode in {Mode.LINK, Mode.SUBMODULE}:
         return Problem(
             file=file, message="is a symbolic link or a submodule", remedy="make it a file", service=shown

@@ -13,6 +13,7 @@ Deploy = Mapping[str, Entry]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DEPLOY = "deploy/"
+_LOCKED = frozenset({".", "deploy/."})  # entries of folders that may not be read
 
 
 def components(tree: Tree) -> Mapping[str, Deploy]:
@@ -26,7 +27,9 @@ def components(tree: Tree) -> Mapping[str, Deploy]:
         if not slash:
             continue
         deploy = found.setdefault(name, {})
-        if below.startswith(_DEPLOY):
+        if below in _LOCKED:
+            deploy[DECLARATION] = entry  # there may be a service: it must not look as if it were gone
+        elif below.startswith(_DEPLOY):
             deploy[below[len(_DEPLOY) :]] = entry
     return found
 

@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paiwatch.cli.progress import working
@@ -113,6 +113,7 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
     survey = survey_of(settings)
     survey.remember(memory)
     desired = survey_at(survey, sources, snapshot)
+    desired = replace(desired, problems=(*desired.problems, *sources.problems))
     scrubber = Scrubber(desired.secrets)
     policy = policy_of(settings)
     plan = build(desired, memory, policy)

@@ -23,12 +23,12 @@ _HOPS = 40  # links followed before it is a loop, as in the kernel
 
 
 def listing(tree: Tree, deploys: Iterable[str]) -> dict[str, Entry]:
-    """The tree's files outside these deploy folders (paths from the tree's root), submodules aside. Pure."""
+    """The tree's files outside these deploy folders (paths from the tree's root), as far as they have content. Pure."""
     folders = frozenset(deploys)
     return {
         path: entry
         for path, entry in tree.files.items()
-        if entry.mode is not Mode.SUBMODULE and not _is_inside(path, folders)
+        if entry.mode.has_content and not _is_inside(path, folders)
     }
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.problem import Problem, Severity
@@ -25,6 +25,8 @@ _COARSE = 2_100_000_000  # ns: the same on file systems that keep whole seconds
 
 #: Errors of the disk or the machine, not of one file.
 _FAILING = frozenset({errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE})
+
+_LOCKED = Entry(Mode.UNREADABLE, "0" * 40)
 
 Signature = tuple[int, ...]
 
@@ -48,7 +50,11 @@ class _Pass:
 
     @property
     def files(self) -> dict[str, Entry]:
-        return {path: seen.entry for path, seen in self.seen.items()}
+        """In path order."""
+        found = {path: seen.entry for path, seen in self.seen.items()} | dict.fromkeys(
+            self.unreadable, _LOCKED
+        )
+        return dict(sorted(found.items()))
 
 
 class LiveDirectory:
@@ -81,13 +87,18 @@ class LiveDirectory:
             self._revision = Revision(id=name(files), subject=f"files in {self._root}", at=now)
         if self._revision is None:
             raise AssertionError("a listing has its revision")
+        if any(f"{above}/." in files for above in (folder, *map(str, PurePosixPath(folder).parents))):
+            raise TransientError(f"{self._root / folder}: may not be read; let paiwatch's user read it")
         if since is not None and since.revision.id == self._revision.id and since.folder == folder:
             return since
         return Tree(revision=self._revision, folder=folder, files=files)
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
-        """Contents of the last look, and of the one before it."""
-        return self._keep.read(oids)
+        """Contents of the last look, and of the one before it. Raises TransientError for what may not be read."""
+        wanted = frozenset(oids)
+        if _LOCKED.oid in wanted and self.problems:
+            raise TransientError("; ".join(str(problem) for problem in self.problems))
+        return self._keep.read(wanted)
 
     def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:  # noqa: ARG002 (as a repository's)
         """Nobody committed anything here."""
@@ -134,7 +145,6 @@ class LiveDirectory:
                 f"{self._root}: cannot read the directory: {fault.strerror}; check `directory`, or mount it"
             ) from fault
         self._cache = found.seen
-        found.seen = dict(sorted(found.seen.items()))
         return found
 
     def _walk_folder(self, folder: int, prefix: str, found: _Pass) -> None:
@@ -150,7 +160,8 @@ class LiveDirectory:
                 except OSError as fault:
                     if fault.errno in _FAILING:
                         raise  # a file that is there must not look like one that is gone
-                    found.unreadable[path] = fault.strerror or str(fault)
+                    place = f"{path}/." if entry.is_dir(follow_symlinks=False) else path
+                    found.unreadable[place] = fault.strerror or str(fault)
 
     def _visit(self, folder: int, entry: os.DirEntry[str], path: str, found: _Pass) -> None:
         facts = entry.stat(follow_symlinks=False)
@@ -191,9 +202,9 @@ class LiveDirectory:
     def _unreadable(self, faults: Mapping[str, str]) -> Iterable[Problem]:
         for path, fault in sorted(faults.items()):
             yield Problem(
-                file=f"{self._root}/{path}",
+                file=f"{self._root}/{path.removesuffix('/.')}",
                 severity=Severity.WARNING,
-                message=f"left out: {fault}",
+                message=f"may not be read: {fault}",
                 remedy="let paiwatch's user read it, or move it out of the directory",
             )
 

@@ -14,7 +14,7 @@ from paiwatch.catalog.watch import Watched, Watcher
 from paiwatch.document import Document
 from paiwatch.model.openpai import tree as openpai_tree
 from paiwatch.problem import Problem
-from paiwatch.snapshot import Contents, Entry, Mode, Tree
+from paiwatch.snapshot import Contents, Entry, Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def _declare(
 
 def _wanted(deploy: Deploy) -> frozenset[str]:
     declaration = deploy[DECLARATION]
-    own = frozenset() if declaration.mode is Mode.SUBMODULE else frozenset({declaration.oid})
+    own = frozenset({declaration.oid}) if declaration.mode.has_content else frozenset()
     return own | link_oids(deploy) | openpai_services.refresh_oids(deploy)
 
 

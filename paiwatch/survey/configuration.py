@@ -161,7 +161,7 @@ def _defaults(components: Components, read: Contents, before: Configuration | No
 
 def _parsed(entries: Mapping[str, Entry], read: Contents, known: _Shelf) -> _Shelf:
     fresh = {path: entry for path, entry in entries.items() if path not in known or known[path][0] != entry}
-    contents = read({entry.oid for entry in fresh.values() if entry.mode is not Mode.SUBMODULE})
+    contents = read({entry.oid for entry in fresh.values() if entry.mode.has_content})
     return {
         path: (entry, _document(path, entry, contents)) if path in fresh else known[path]
         for path, entry in entries.items()
@@ -169,6 +169,9 @@ def _parsed(entries: Mapping[str, Entry], read: Contents, known: _Shelf) -> _She
 
 
 def _document(path: str, entry: Entry, contents: Mapping[str, bytes]) -> Document:
+    if entry.mode is Mode.UNREADABLE:
+        problem = Problem(file=path, message="may not be read", remedy="let paiwatch's user read it")
+        return Document(file=path, value=None, problems=(problem,))
     if entry.mode in {Mode.LINK, Mode.SUBMODULE}:
         problem = Problem(
             file=path, message="is a symbolic link or a submodule", remedy="put the file itself here"

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paiwatch.catalog.catalog import read_catalog
+from paiwatch.catalog.components import components
+from paiwatch.document import Document
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.snapshot import Entry, Mode, blob_id
 from paiwatch.sources.directory import LiveDirectory
@@ -117,25 +120,63 @@ def test_content_is_read_as_it_was_at_the_look(root: Path, live: LiveDirectory) 
         live.read(["0" * 40])
 
 
-def test_what_may_not_be_read_is_left_out_and_named() -> None:
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Keep(Path(folder) / "home")) as keep:
-        root = Path(folder)
-        write(root, {"srv/secret": "x", "srv/locked/file": "y", "srv/open": "z"})
-        root.chmod(0o755)
-        (root / "srv/secret").chmod(0)
-        (root / "srv/locked").chmod(0)
-        live = LiveDirectory(root / "srv", keep=keep)
+@pytest.fixture
+def shut() -> Iterator[Path]:
+    """A directory that others may read, but for a file, a folder and a component."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "srv"
+        write(root, {"secret": "x", "locked/file": "y", "open": "z", "src/a/deploy/service.yaml": ""})
+        root.parent.chmod(0o755)
+        for path in ("secret", "locked", "src/a/deploy"):
+            (root / path).chmod(0)
+        yield root
+        (root / "src/a/deploy").chmod(0o700)
 
-        with as_nobody():
-            tree = live.look(folder=".")
 
-        assert tree.files == {"open": plain("z")}
-        assert [problem.file for problem in live.problems] == [f"{root}/srv/locked", f"{root}/srv/secret"]
+def test_what_may_not_be_read_is_named_and_does_not_look_as_if_it_were_gone(shut: Path) -> None:
+    live = LiveDirectory(shut, keep=Keep(shut.parent / "home"))
 
-        (root / "srv/secret").chmod(0o644)
-        (root / "srv/locked").chmod(0o755)
-        assert live.look(folder=".").files.keys() == {"open", "secret", "locked/file"}
-        assert live.problems == ()
+    with as_nobody():
+        tree = live.look(folder="src")
+
+    locked = Entry(Mode.UNREADABLE, "0" * 40)
+    assert tree.files == {
+        "locked/.": locked,
+        "open": plain("z"),
+        "secret": locked,
+        "src/a/deploy/.": locked,
+    }
+    assert [problem.file for problem in live.problems] == [
+        f"{shut}/{path}" for path in ("locked", "secret", "src/a/deploy")
+    ]
+    with pytest.raises(TransientError, match=r"secret: .*Permission denied"):
+        live.read([locked.oid])
+    found = components(tree)
+    catalog = read_catalog("src/", found, {"a": Document(file="src/a/deploy/service.yaml", value=None)}, {})
+    assert catalog.invalid == {"a"}
+    assert [problem.message for problem in catalog.problems] == ["may not be read"]
+
+    for path in ("secret", "locked", "src/a/deploy"):
+        (shut / path).chmod(0o755)
+    assert live.look(folder="src").files.keys() == {
+        "open",
+        "secret",
+        "locked/file",
+        "src/a/deploy/service.yaml",
+    }
+    assert live.problems == ()
+    live.close()
+
+
+def test_nothing_is_said_of_components_whose_folder_may_not_be_read(shut: Path) -> None:
+    (shut / "src").chmod(0)
+    live = LiveDirectory(shut, keep=Keep(shut.parent / "home"))
+
+    with as_nobody(), pytest.raises(TransientError, match="src: may not be read"):
+        live.look(folder="src")
+
+    (shut / "src").chmod(0o755)
+    live.close()
 
 
 @contextlib.contextmanager
