@@ -103,10 +103,10 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             )
         case PlanApproved(digest=digest):
             log.info(logs.PLAN_APPROVED, digest=digest)
-        case RunInterrupted(run=run, service=service, operator=operator, ended=ended):
-            log.warning(
-                logs.RUN_INTERRUPTED, run=run, service=service, operator=operator, processes_ended=ended
-            )
+        case RunInterrupted(run=run, service=service, operator=operator, ended=ended, held=held):
+            facts = {"run": run, "service": service, "operator": operator, "processes_ended": ended}
+            told = {"remedy": f"look at: paiwatch logs {run}, then: paiwatch retry {service}"} if held else {}
+            log.warning(logs.RUN_INTERRUPTED, **facts, held=held, **told)
 
 
 def _state(news: StateFailed | StateRecovered | PruneFailed) -> None:

@@ -7,6 +7,7 @@ Requests are plain mappings, checked here; replies are plain mappings, the last 
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 
 from paiwatch import management
 from paiwatch.clock import Clock
@@ -137,12 +138,24 @@ async def _retry(desk: Desk, request: Request) -> Reply:
 
 
 async def retry(desk: Desk, services: frozenset[str]) -> Reply:
-    """Forget the failures of these services (all when empty), so that they are tried again at once."""
+    """Forget failures and interruptions of these services (all when empty), so that they are tried again at once."""
     failed = {service for service, _ in await desk.writer.do(desk.record.failures)}
+    failed |= await _lift_interrupted(desk, services)
     await desk.writer.do(lambda: desk.record.forgive(services))
     await desk.decider.feed(Retried(services=services))
     await desk.decider.replan(anew=True)
     return {"services": sorted(failed & services if services else failed)}
+
+
+async def _lift_interrupted(desk: Desk, services: frozenset[str]) -> set[str]:
+    """Let services go (all when empty) that wait since their script was cut off; which they are."""
+    holds = await desk.writer.do(desk.record.holds)
+    waiting = {name for name, hold in holds.items() if hold.by is HeldBy.INTERRUPTED}
+    freed = waiting & services if services else waiting
+    for service in sorted(freed):
+        await desk.writer.do(partial(desk.record.lift, service))
+    await desk.decider.refresh_holds()
+    return freed
 
 
 async def _suspend(desk: Desk, request: Request) -> Reply:
@@ -168,7 +181,7 @@ async def _resume(desk: Desk, request: Request) -> Reply:
 
     async def work() -> bool:
         holds = await desk.writer.do(desk.record.holds)
-        if service not in holds or holds[service].by is not HeldBy.SUSPENDED:
+        if service not in holds or holds[service].by not in {HeldBy.SUSPENDED, HeldBy.INTERRUPTED}:
             return False
         await desk.writer.do(lambda: desk.record.lift(service))
         await desk.decider.refresh_holds()

@@ -15,6 +15,7 @@ def policy_of(settings: Settings) -> Policy:
         timeout=operators.timeout,
         retries=Retries(attempts=retries.attempts, first=retries.first, max=retries.max),
         on_failure=operators.on_failure,
+        interrupted=operators.interrupted,
         guard=Guard(max_services=settings.guard.max_services, max_stops=settings.guard.max_stops),
     )
 

@@ -18,6 +18,7 @@ from paiwatch import commands, failpoint, notify, upkeep
 from paiwatch.clock import Clock
 from paiwatch.composition import policy_of, survey_of
 from paiwatch.control import ControlServer
+from paiwatch.convergence import holding
 from paiwatch.convergence.events import FailureBook, Failures, Limits
 from paiwatch.convergence.machine import Machine
 from paiwatch.decider import Decider
@@ -139,8 +140,17 @@ async def _settle_the_past(
         swept = await leftovers.end(trail, patience=0, grace=settings.operators.grace, hurry=asyncio.Event())
         failpoint.reach("past.swept")
         because = "paiwatch ended while it ran"
-        await writer.do(partial(record.interrupt, run.run, at=_CLOCK.wall(), because=because))
-        tell(RunInterrupted(run=run.run, service=run.service, operator=str(run.operator), ended=swept.ended))
+        hold = holding.after_interruption(run.step, run.run, run.interrupted, at := _CLOCK.wall())
+        await writer.do(partial(record.interrupt, run.run, at=at, because=because, hold=hold))
+        tell(
+            RunInterrupted(
+                run=run.run,
+                service=run.service,
+                operator=str(run.operator),
+                ended=swept.ended,
+                held=hold is not None,
+            )
+        )
     await writer.do(lambda: record.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
     await asyncio.to_thread(stage.clear, settings.state)
     failpoint.reach("past.cleared")

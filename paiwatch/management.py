@@ -17,6 +17,8 @@ from paiwatch.problem import errors
 from paiwatch.report.tidings import told
 
 _DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
+#: Holds that end when a person brings the service up.
+_LIFTED = {Operator.START: _DOWN | {HeldBy.INTERRUPTED}, Operator.REFRESH: frozenset({HeldBy.INTERRUPTED})}
 
 
 async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
@@ -79,7 +81,10 @@ def _once(plan: Plan) -> Plan:
 
 
 async def _hold_or_lift(desk: Desk, operator: Operator, services: frozenset[str]) -> None:
-    """What a person stopped stays stopped until a person starts it; written before the first script runs."""
+    """What a person stopped stays stopped until a person starts it; written before the first script runs.
+
+    What waits since its script was cut off is let go by any command that brings it up.
+    """
     holds = await desk.writer.do(desk.record.holds)
     by = {Operator.STOP: HeldBy.STOPPED, Operator.DELETE: HeldBy.DELETED}.get(operator)
     at = desk.clock.wall()
@@ -87,6 +92,6 @@ async def _hold_or_lift(desk: Desk, operator: Operator, services: frozenset[str]
         if by is not None:
             hold = Hold(service=service, by=by, reason=f"service {operator}", since=at)
             await desk.writer.do(partial(desk.record.hold, hold))
-        elif operator is Operator.START and service in holds and holds[service].by in _DOWN:
+        elif service in holds and holds[service].by in _LIFTED[operator]:
             await desk.writer.do(partial(desk.record.lift, service))
     await desk.decider.refresh_holds()

@@ -128,12 +128,16 @@ class ProblemsFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInterrupted:
-    """A run of an earlier paiwatch had no end; `ended` counts processes of it that still lived and were ended."""
+    """A run of an earlier paiwatch had no end; `ended` counts processes of it that still lived and were ended.
+
+    `held` says that its service waits for a person now.
+    """
 
     run: int
     service: str
     operator: str
     ended: int
+    held: bool
 
 
 class Phase(StrEnum):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from paiwatch import disk
 from paiwatch.clock import Clock
-from paiwatch.convergence import backoff
+from paiwatch.convergence import backoff, holding
 from paiwatch.convergence.events import Begin, Outcome
 from paiwatch.errors import DamagedError, PaiwatchError, StalledError, StoreError, TransientError
 from paiwatch.failpoint import reach
@@ -21,6 +21,7 @@ from paiwatch.news import Listener, StepBegan, StepEnded
 from paiwatch.operators import environment, output, script, stage, surroundings
 from paiwatch.operators.run import Identity, RunOrder, RunResult
 from paiwatch.operators.stage import Stage
+from paiwatch.plan.applied import Hold
 from paiwatch.plan.plan import Kind, Plan, Reason, Step
 from paiwatch.record import layout
 from paiwatch.record.archive import Archive, Files, static_ids
@@ -172,7 +173,12 @@ class Runner:
         rest = self._rest(step, intent.attempt, result.outcome)
         await self._writer.insist(
             lambda: self._record.finish(
-                begun.run, result, at=at, release=scene.release(step), retry_at=at + (rest or 0.0)
+                begun.run,
+                result,
+                at=at,
+                release=scene.release(step),
+                retry_at=at + (rest or 0.0),
+                hold=self._hold(begun, step, result, at),
             )
         )
         ended = StepEnded(
@@ -329,6 +335,13 @@ class Runner:
     def _scrub_output(self, piece: bytes) -> bytes:
         text = piece.decode("utf-8", "surrogateescape")
         return self._scrubber.scrub(text).encode("utf-8", "surrogateescape")
+
+    @staticmethod
+    def _hold(begun: Begun, step: Step, result: RunResult, at: float) -> Hold | None:
+        """What cutting it off means for its service, if that happened to a script that had begun."""
+        if result.outcome is not Outcome.INTERRUPTED or not result.begun:
+            return None
+        return holding.after_interruption(step.id, begun.run, step.interrupted, at)
 
     def _rest(self, step: Step, attempt: int, outcome: Outcome) -> float | None:
         """Seconds until the machine tries it again; None when it will not."""

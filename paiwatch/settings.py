@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paiwatch.catalog.service import Dependents, OnFailure, Removal
+from paiwatch.catalog.service import Dependents, OnFailure, OnInterruption, Removal
 from paiwatch.units import AtMost, Count, Duration, Size, Span
 
 
@@ -109,6 +109,8 @@ class Operators(Section):
     """Retries of a failed step."""
     on_failure: OnFailure = OnFailure.KEEP
     """The retries of a new release are used up: keep (it stays failed) or rollback (to the last good release)."""
+    interrupted: OnInterruption = OnInterruption.RERUN
+    """When paiwatch's own end cut a script off: rerun (the step is run again) or hold (the service waits for a person)."""
     log_limit: Size = 10 * 1024**2
     """Output kept of one run; the middle of what is longer is cut."""
 

@@ -14,6 +14,7 @@ from paiwatch.catalog.service import (
     Dependents,
     OnChange,
     OnFailure,
+    OnInterruption,
     Operator,
     Prerequisite,
     Retries,
@@ -91,6 +92,8 @@ class Declaration(Part):
     """What a change of this service asks for: refresh, restart (stop, then start) or start."""
     on_failure: Annotated[OnFailure | None, Field(alias="on-failure")] = None
     """What happens when the retries of a new release are used up: keep (it stays failed) or rollback (to the last good release)."""
+    interrupted: OnInterruption | None = None
+    """What happens when paiwatch's own end cut a script off: rerun (the step is run again) or hold (the service waits for a person)."""
     timeout: Span | None = None
     """Limit of each script."""
     retries: RetriesPart | None = None
@@ -131,6 +134,7 @@ def _service(name: str, folder: str, declared: Declaration, document: Document) 
         scripts={operator: paths.normal(script) for operator, script in _scripts(declared)},
         on_change=declared.on_change,
         on_failure=declared.on_failure,
+        interrupted=declared.interrupted,
         timeout=declared.timeout,
         retries=_retries(declared.retries),
         env=declared.env or {},

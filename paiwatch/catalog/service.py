@@ -38,6 +38,13 @@ class OnFailure(StrEnum):
     ROLLBACK = "rollback"  # the last good release runs again
 
 
+class OnInterruption(StrEnum):
+    """What happens to a service whose script paiwatch's own end cut off (a crash, a shutdown in haste)."""
+
+    RERUN = "rerun"  # the step is run again
+    HOLD = "hold"  # the service waits for a person
+
+
 class Removal(StrEnum):
     """What happens to a service that is gone from the tree (`operators.removed` in the settings)."""
 
@@ -75,6 +82,7 @@ class Service:
     scripts: Mapping[Operator, str]
     on_change: OnChange | None = None
     on_failure: OnFailure | None = None
+    interrupted: OnInterruption | None = None
     timeout: float | None = None
     retries: Retries | None = None
     env: Mapping[str, str]

@@ -1,9 +1,10 @@
-"""Holding: whether a person keeps a step back. PURE."""
+"""Holding: whether a step waits for a person. PURE."""
 
 from collections.abc import Mapping
 
+from paiwatch.catalog.service import OnInterruption
 from paiwatch.plan.applied import EVERYTHING, HeldBy, Hold
-from paiwatch.plan.plan import Kind, Step
+from paiwatch.plan.plan import Kind, Step, StepId
 
 
 def is_held(step: Step, holds: Mapping[str, Hold]) -> bool:
@@ -13,7 +14,15 @@ def is_held(step: Step, holds: Mapping[str, Hold]) -> bool:
 
 
 def _holds_back(hold: Hold, kind: Kind) -> bool:
-    """What a person asked for is not held; a removal only by a suspension. Quarantine is the machine's own matter."""
+    """What a person asked for is not held; a removal not by a stop or a delete. Quarantine is the machine's own matter."""
     if kind is Kind.ASKED or hold.by is HeldBy.QUARANTINED:
         return False
-    return kind is not Kind.REMOVED or hold.by is HeldBy.SUSPENDED
+    return kind is not Kind.REMOVED or hold.by in {HeldBy.SUSPENDED, HeldBy.INTERRUPTED}
+
+
+def after_interruption(step: StepId, run: int, asked: OnInterruption, at: float) -> Hold | None:
+    """The hold that follows when this run of the step was cut off, if its release asks for one. `at` is epoch seconds."""
+    if asked is OnInterruption.RERUN:
+        return None
+    reason = f"run {run} ({step.operator}) was cut off; look at `paiwatch logs {run}`, then `paiwatch retry {step.service}`"
+    return Hold(service=step.service, by=HeldBy.INTERRUPTED, reason=reason, since=at)

@@ -46,3 +46,4 @@ class RunResult:
     seconds: float
     reaped: int = 0
     message: str = ""
+    begun: bool = True  # whether the script may have done anything

@@ -78,7 +78,9 @@ def not_started(what: str, error: Exception, *, seconds: float = 0.0) -> RunResu
 
 def put_off(why: str) -> RunResult:
     """The result of a run whose script was not begun for a reason that lies outside the service: it may be tried again."""
-    return RunResult(outcome=Outcome.INTERRUPTED, exit=None, signal=None, seconds=0.0, message=why)
+    return RunResult(
+        outcome=Outcome.INTERRUPTED, exit=None, signal=None, seconds=0.0, message=why, begun=False
+    )
 
 
 async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked: _Asked) -> RunResult:

@@ -18,6 +18,7 @@ class HeldBy(StrEnum):
     SUSPENDED = "suspended"  # `paiwatch suspend`
     STOPPED = "stopped"  # a person ran `service stop`
     DELETED = "deleted"  # a person ran `service delete`
+    INTERRUPTED = "interrupted"  # paiwatch's end cut its script off, and its release asks for a person then
     QUARANTINED = "quarantined"  # retries used up for one release digest
 
 

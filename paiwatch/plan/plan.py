@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from paiwatch.catalog.service import Operator, Retries
+from paiwatch.catalog.service import OnInterruption, Operator, Retries
 from paiwatch.problem import Problem
 from paiwatch.releases.release import Release
 
@@ -86,6 +86,7 @@ class Step:
     retries: Retries
     env: Mapping[str, str] = field(default_factory=dict)
     instead_of: str = ""
+    interrupted: OnInterruption = OnInterruption.RERUN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from paiwatch.catalog.service import Dependents, OnFailure, Prerequisite, Removal, Retries
+from paiwatch.catalog.service import Dependents, OnFailure, OnInterruption, Prerequisite, Removal, Retries
 from paiwatch.units import Limit
 
 
@@ -23,6 +23,7 @@ class Policy:
     timeout: float = 1800.0
     retries: Retries = field(default_factory=Retries)
     on_failure: OnFailure = OnFailure.KEEP
+    interrupted: OnInterruption = OnInterruption.RERUN
     guard: Guard = field(default_factory=Guard)
 
     def follows(self, edge: Prerequisite) -> bool:

@@ -84,6 +84,7 @@ def archived_task(
         timeout=applied.timeout or policy.timeout,
         retries=policy.retries,
         env=applied.env,
+        interrupted=policy.interrupted,
     )
 
 

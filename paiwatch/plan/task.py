@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from paiwatch.catalog.service import Operator, Retries, Service
+from paiwatch.catalog.service import OnInterruption, Operator, Retries, Service
 from paiwatch.plan.operators import Operators
 from paiwatch.plan.plan import Kind, Reason, Step, StepId
 from paiwatch.plan.policy import Policy
@@ -32,6 +32,7 @@ class Task:
     retries: Retries
     env: Mapping[str, str] = field(default_factory=dict)
     instead_of: str = ""
+    interrupted: OnInterruption
 
     @property
     def ids(self) -> tuple[StepId, ...]:
@@ -65,6 +66,7 @@ def declared(
         retries=service.retries or policy.retries,
         env=service.env,
         instead_of=release.instead_of,
+        interrupted=service.interrupted or policy.interrupted,
     )
 
 
@@ -117,6 +119,7 @@ def _step(task: Task, step: StepId, waits: tuple[StepId, ...], level: int, weigh
         retries=task.retries,
         env=task.env,
         instead_of=task.instead_of,
+        interrupted=task.interrupted,
     )
 
 

@@ -169,6 +169,7 @@ class Ledger:
             "attempt": attempt,
             "marker": marker,
             "began": milliseconds(at),
+            "interrupted": str(step.interrupted),
         }
         with self._transaction("run.intended") as connection:
             if left is not None:
@@ -215,8 +216,8 @@ class Ledger:
             if hold is not None:
                 _put(connection, holds, encoding.hold_to_row(hold))
 
-    def interrupt_run(self, run: int, *, at: float, because: str) -> None:
-        """The end of a run whose paiwatch died."""
+    def interrupt_run(self, run: int, *, at: float, because: str, hold: Hold | None) -> None:
+        """The end of a run whose paiwatch died, and the hold that follows from it."""
         chosen = select(runs.c.generation, runs.c.service, runs.c.operator, runs.c.began).where(
             runs.c.id == run
         )
@@ -231,6 +232,8 @@ class Ledger:
             }
             connection.execute(CHANGE_RUN, {"key": run, **end})
             _mark_step(connection, (row.generation, row.service, row.operator), outcome, because)
+            if hold is not None:
+                _put(connection, holds, encoding.hold_to_row(hold))
 
     # ── what waits for people ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -73,6 +73,9 @@ _THIRD = (
         origin TEXT NOT NULL DEFAULT '', leader TEXT NOT NULL DEFAULT '')""",
 )
 
+#: What a run's release asks for when the run is cut off.
+_FOURTH = ("ALTER TABLE runs ADD COLUMN interrupted TEXT NOT NULL DEFAULT ''",)
+
 
 def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
     """A migration that carries these out in order."""
@@ -85,7 +88,12 @@ def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
 
 
 #: Every version there ever was, oldest first.
-MIGRATIONS: Sequence[Migration] = ((1, _all(_FIRST)), (2, _all(_SECOND)), (3, _all(_THIRD)))
+MIGRATIONS: Sequence[Migration] = (
+    (1, _all(_FIRST)),
+    (2, _all(_SECOND)),
+    (3, _all(_THIRD)),
+    (4, _all(_FOURTH)),
+)
 
 
 def version_of(connection: Connection) -> int:

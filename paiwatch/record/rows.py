@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from paiwatch.catalog.service import Operator
+from paiwatch.catalog.service import OnInterruption, Operator
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import Identity
-from paiwatch.plan.plan import Kind, Reason
+from paiwatch.plan.plan import Kind, Reason, StepId
 from paiwatch.snapshot import Revision
 
 
@@ -30,6 +30,12 @@ class Unfinished:
     marker: str
     identity: Identity | None
     log: Path
+    interrupted: OnInterruption
+
+    @property
+    def step(self) -> StepId:
+        """The step that was tried."""
+        return StepId(service=self.service, operator=self.operator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ runs = Table(
     Column("milliseconds", Integer, nullable=False, server_default="0"),
     Column("reaped", Integer, nullable=False, server_default="0"),
     _text("message"),
+    _text("interrupted"),  # what its release asks for when it is cut off
 )
 
 applied = Table(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from paiwatch.catalog.service import Operator
+from paiwatch.catalog.service import OnInterruption, Operator
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold, Memory, Pin
@@ -161,9 +161,9 @@ class Record:
         """Write the end of a run and what follows from it, as one.
 
         `release` is the one that ran (None: the archived one, its files and reads are remembered). `retry_at` is when a failure
-        may be tried again (epoch seconds). `hold` is set together with a success: `service stop` holds the service.
+        may be tried again (epoch seconds). `hold` is set with it, unless a person holds the service already.
         """
-        underway = self._underway[run]
+        underway, hold = self._underway[run], self._unless_held(hold)
         step = underway.step
         succeeded = result.outcome is Outcome.SUCCEEDED
         after = self._settled(run, underway, release, at) if succeeded else self._applied.get(step.id.service)
@@ -177,7 +177,7 @@ class Record:
             memory=after,
             cleared=cleared,
             failure=failure,
-            hold=hold if succeeded else None,
+            hold=hold,
             at=at,
         )
         del self._underway[run]
@@ -186,7 +186,7 @@ class Record:
             del self._failures[step.id.service, digest]
         if failure is not None:
             self._failures[failure.service, failure.digest] = failure
-        if hold is not None and succeeded:
+        if hold is not None:
             self._holds[hold.service] = hold
 
     def unfinished(self) -> tuple[Unfinished, ...]:
@@ -202,14 +202,18 @@ class Record:
                 if row["pid"] is not None
                 else None,
                 log=layout.log_file(self._state, row["service"], row["id"]),
+                interrupted=OnInterruption(row["interrupted"] or OnInterruption.RERUN),
             )
             for row in self._ledger.read_unfinished()
         )
 
-    def interrupt(self, run: int, *, at: float, because: str) -> None:
-        """The end of an unfinished run. Its service stays touched, so it counts as changed."""
-        self._ledger.interrupt_run(run, at=at, because=because)
+    def interrupt(self, run: int, *, at: float, because: str, hold: Hold | None = None) -> None:
+        """The end of an unfinished run. Its service stays touched, so it counts as changed. `hold` as with `finish`."""
+        hold = self._unless_held(hold)
+        self._ledger.interrupt_run(run, at=at, because=because, hold=hold)
         self._underway.pop(run, None)
+        if hold is not None:
+            self._holds[hold.service] = hold
 
     # ── people ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -308,6 +312,10 @@ class Record:
         needed |= {underway.step.digest for underway in self._underway.values()}
         logs = tuple(layout.log_file(self._state, service, run) for service, run in gone)
         return Pruned(logs=logs, keep=formers | needed)
+
+    def _unless_held(self, hold: Hold | None) -> Hold | None:
+        """What a person said outlives what a crash says."""
+        return hold if hold is not None and hold.service not in self._holds else None
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

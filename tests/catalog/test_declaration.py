@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paiwatch.catalog.declaration import parse_service
-from paiwatch.catalog.service import Dependents, OnChange, Operator, Prerequisite, Retries, Service
+from paiwatch.catalog.service import (
+    Dependents,
+    OnChange,
+    OnInterruption,
+    Operator,
+    Prerequisite,
+    Retries,
+    Service,
+)
 from paiwatch.problem import Problem, Severity
 from paiwatch.yamltext import Dialect, parse
 from tests.catalog.trees import START
@@ -72,6 +80,7 @@ def test_our_own_keys_are_read() -> None:
         + """
 prerequisite: [a, {service: b, dependents: ignore}, {service: c, dependents: refresh}]
 on-change: restart
+interrupted: hold
 timeout: 90s
 retries: {attempts: 2, first: 1s, max: 1m}
 env: {PORT: "8080", GREETING: hello}
@@ -84,6 +93,7 @@ env: {PORT: "8080", GREETING: hello}
         Prerequisite(service="c", dependents=Dependents.REFRESH, line=3),
     )
     assert (service.on_change, service.timeout) == (OnChange.RESTART, 90.0)
+    assert service.interrupted is OnInterruption.HOLD
     assert service.retries == Retries(attempts=2, first=1.0, max=60.0)
     assert service.env == {"PORT": "8080", "GREETING": "hello"}
 

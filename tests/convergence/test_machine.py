@@ -371,6 +371,8 @@ def test_holds_let_pass_what_a_person_asked_for_and_removals_unless_suspended() 
     assert told(stopped.step(plan, 0)) == ["begin a", "begin b"]
     suspended = Machine(Limits(), holds=held(EVERYTHING).holds)
     assert told(suspended.step(plan, 0)) == ["begin a"]
+    interrupted = Machine(Limits(), holds=held("a", "b", "c", by=HeldBy.INTERRUPTED).holds)
+    assert told(interrupted.step(plan, 0)) == ["begin a"]
 
 
 def test_prerequisites_with_errors_block_for_as_long_as_the_plan_lasts() -> None:

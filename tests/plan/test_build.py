@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paiwatch.catalog.service import Dependents, OnChange, Operator, Prerequisite, Removal, Service
+from paiwatch.catalog.service import (
+    Dependents,
+    OnChange,
+    OnInterruption,
+    Operator,
+    Prerequisite,
+    Removal,
+    Service,
+)
 from paiwatch.plan.applied import Applied
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
@@ -528,6 +536,16 @@ def test_planning_again_after_everything_succeeded_finds_nothing(case: Case) -> 
     }
 
     assert build(desired, memory, case.policy).steps == ()
+
+
+def test_steps_know_what_their_release_asks_for_when_they_are_cut_off() -> None:
+    own, silent = a_service("a", interrupted=OnInterruption.HOLD), a_service("b")
+
+    plan = build(a_desired(own, silent), {}, Policy())
+    strict = build(a_desired(own, silent), {}, Policy(interrupted=OnInterruption.HOLD))
+
+    assert [step.interrupted for step in plan.steps] == [OnInterruption.HOLD, OnInterruption.RERUN]
+    assert [step.interrupted for step in strict.steps] == [OnInterruption.HOLD, OnInterruption.HOLD]
 
 
 def test_services_are_compared_by_name_not_by_declaration() -> None:

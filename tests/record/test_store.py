@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from paiwatch.catalog.service import Operator
+from paiwatch.catalog.service import OnInterruption, Operator
 from paiwatch.convergence.events import Outcome
 from paiwatch.errors import StoreError
 from paiwatch.operators.run import Identity
@@ -17,7 +18,7 @@ from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.plan.plan import Kind
 from paiwatch.record.history import History
 from paiwatch.record.store import Record
-from tests.builders import a_desired, a_read, a_release, a_service, scripts
+from tests.builders import ALL_SCRIPTS, a_desired, a_read, a_release, a_service, scripts
 from tests.record.runs import CONFIG, FAILED, INTERRUPTED, SRC, SUCCEEDED, a_step, accept, carry
 
 RELEASE = a_release(
@@ -25,6 +26,7 @@ RELEASE = a_release(
     reads=(a_read("grafana.port", 3000), a_read("list.0", "x")),
     watched={"version/PAI.VERSION": "v1"},
 )
+CUT_OFF = Hold(service="grafana", by=HeldBy.INTERRUPTED, reason="run 1", since=9.0)
 NEWER = a_release("grafana", {"start.sh": "echo newer\n"})
 
 
@@ -169,14 +171,32 @@ def test_a_stop_by_a_person_keeps_the_memory_and_holds_the_service_in_one(
     again.close()
 
 
-def test_a_failed_stop_holds_nothing(record: Record) -> None:
-    carry(record, a_step("grafana", RELEASE.digest), release=RELEASE)
-    hold = Hold(service="grafana", by=HeldBy.STOPPED, reason="", since=1.0)
+def test_an_interruption_holds_the_service_unless_a_person_does_already(record: Record, state: Path) -> None:
+    carry(record, a_step("grafana", RELEASE.digest), INTERRUPTED, hold=CUT_OFF)
+    asked = replace(CUT_OFF, service="loki", by=HeldBy.STOPPED)
+    record.hold(asked)
+    carry(record, a_step("loki", "l" * 64), INTERRUPTED, hold=replace(CUT_OFF, service="loki"))
 
-    carry(record, a_step("grafana", RELEASE.digest, Operator.STOP, kind=Kind.ASKED), FAILED, hold=hold)
+    again = reopened(record, state)
+    assert again.holds() == {"grafana": CUT_OFF, "loki": asked}
+    again.close()
 
-    assert record.holds() == {}
-    assert record.memory()["grafana"].touched == RELEASE.digest
+
+def test_a_crash_finds_what_the_release_that_ran_asks_for_then(record: Record, state: Path) -> None:
+    strict = a_step("grafana", RELEASE.digest, interrupted=OnInterruption.HOLD)
+    generation = accept(record, [strict, a_step("loki", "l" * 64)])
+    for step in (strict, a_step("loki", "l" * 64)):
+        record.begin(step, generation, 1, at=1.0, scripts=ALL_SCRIPTS)
+
+    again = reopened(record, state)
+    unfinished = again.unfinished()
+    again.interrupt(unfinished[0].run, at=9.0, because="paiwatch died", hold=CUT_OFF)
+    again = reopened(again, state)
+
+    assert [str(each.step) for each in unfinished] == ["start grafana", "start loki"]
+    assert [each.interrupted for each in unfinished] == [OnInterruption.HOLD, OnInterruption.RERUN]
+    assert again.holds() == {"grafana": CUT_OFF}
+    again.close()
 
 
 def test_stopping_what_was_in_doubt_leaves_it_in_doubt(record: Record) -> None:

@@ -1,0 +1,85 @@
+"""`interrupted: hold`: what paiwatch's own end cut off waits for a person, whoever changes the tree meanwhile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.platform import Platform
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    """`web` and `other`; scripts of `web` take long while there is a file `slow`, and must not be run twice."""
+    lab = Platform(tmp_path)
+    lab.build({"web": (), "other": ()})
+    lab.add("web", work=f"[ ! -e {tmp_path}/slow ] || sleep 60")
+    say(lab, "hold")
+    (tmp_path / "slow").touch()
+    lab.start()
+    lab.wait_until(lambda: any(line.service == "web" for line in lab.trace()), "web is being started")
+    yield lab
+    if lab.process is not None and lab.process.poll() is None:
+        lab.kill()
+
+
+def say(lab: Platform, policy: str) -> None:
+    declaration = lab.root / "tree" / "src" / "web" / "deploy" / "service.yaml"
+    lines = [line for line in declaration.read_text().splitlines() if not line.startswith("interrupted")]
+    declaration.write_text("\n".join([*lines, f"interrupted: {policy}", ""]))
+
+
+def start_again(lab: Platform) -> None:
+    """Until everything is done that need not wait."""
+    (lab.root / "slow").unlink()
+    lab.start()
+    lab.wait_until(lambda: '"daemon.ready"' in lab.log().rpartition('"daemon.started"')[2], "ready")
+    lab.wait_until(lambda: lab.value("other") != "", "other runs")
+
+
+def web(lab: Platform) -> dict[str, Any]:
+    """The service in status."""
+    found: dict[str, Any] = next(row for row in lab.json("status")["services"] if row["name"] == "web")
+    return found
+
+
+def outcomes(lab: Platform) -> list[str]:
+    """Of the runs of web, newest first."""
+    return [run["outcome"] for run in lab.json("history", "web")]
+
+
+def test_after_a_crash_it_waits_though_the_tree_says_otherwise_now_until_it_is_retried(
+    platform: Platform,
+) -> None:
+    platform.kill()
+    say(platform, "rerun")
+    start_again(platform)
+
+    line = web(platform)
+    run = line["last_run"]["run"]
+    assert (line["state"], line["held"]["by"]) == ("interrupted", "interrupted")
+    assert line["held"]["reason"] == (
+        f"run {run} (start) was cut off; look at `paiwatch logs {run}`, then `paiwatch retry web`"
+    )
+    assert line["held"]["reason"] in platform.cli("why", "web")
+    assert not platform.json("status")["settled"]
+    assert outcomes(platform) == ["interrupted"]
+
+    assert "web" in platform.cli("retry", "web")
+    platform.wait_until(lambda: platform.value("web") != "", "web runs")
+    assert outcomes(platform) == ["succeeded", "interrupted"]
+    assert web(platform)["held"] is None
+
+
+def test_after_an_end_in_haste_it_waits_until_it_is_resumed(platform: Platform) -> None:
+    assert platform.process is not None
+    platform.process.terminate()
+    platform.wait_until(lambda: "daemon.stop_begun" in platform.log(), "the first TERM heard")
+    assert platform.stop() == 0
+    assert web(platform)["held"]["by"] == "interrupted"
+    start_again(platform)
+
+    assert outcomes(platform) == ["interrupted"]
+    platform.cli("resume", "web")
+    platform.wait_until(lambda: platform.value("web") != "", "web runs")
