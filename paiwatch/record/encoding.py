@@ -1,8 +1,9 @@
 """Values to JSON text and back, for the columns that hold lists and mappings. Pure."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from sys import intern
 from typing import Any
 
 from paiwatch.catalog.service import Operator
@@ -10,6 +11,7 @@ from paiwatch.operators.run import RunResult
 from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Reason, Step
 from paiwatch.record.rows import FailureRow
+from paiwatch.record.sharing import Sharing
 from paiwatch.releases.release import Read, ReleaseFile
 from paiwatch.snapshot import Entry, Mode, Revision
 
@@ -79,31 +81,51 @@ def applied_to_row(applied: Applied) -> dict[str, Any]:
     }
 
 
-def applied_from_row(row: Mapping[str, Any]) -> Applied:
-    """The inverse."""
+def applied_from_row(row: Mapping[str, Any], sharing: Sharing | None = None) -> Applied:
+    """The inverse. Rows that are read with one `sharing` share what is equal in them."""
+    shared = sharing or Sharing()
+    one = shared.one
     return Applied(
-        service=row["service"],
+        service=intern(row["service"]),
         digest=row["digest"],
         touched=row["touched"],
         touched_by=Operator(row["touched_by"]) if row["touched_by"] else None,
         version=row["version"],
-        prerequisites=json.loads(row["prerequisites"]),
-        config=row["config"],
-        src=row["src"],
-        at=seconds(row["at"]),
-        files={path: ReleaseFile(Mode(mode), oid) for path, (mode, oid) in json.loads(row["files"]).items()},
-        reads=tuple(
-            Read(template=template, path=tuple(path), how=how, seen=seen, shown=shown)
-            for template, path, how, seen, shown in json.loads(row["reads"])
-        ),
-        scripts={Operator(verb): script for verb, script in json.loads(row["scripts"]).items()},
-        folder=row["folder"],
-        env=json.loads(row["env"]),
-        timeout=seconds(row["timeout"]),
-        watched={
-            path: Entry(Mode(mode), oid) for path, (mode, oid) in json.loads(row["watched"] or "{}").items()
+        prerequisites=shared.parsed(row["prerequisites"], dict),
+        config=one(row["config"]),
+        src=one(row["src"]),
+        at=one(seconds(row["at"])),
+        files={
+            intern(path): one(ReleaseFile(Mode(mode), oid))
+            for path, (mode, oid) in json.loads(row["files"]).items()
         },
+        reads=tuple(one(_read(each, shared)) for each in json.loads(row["reads"])),
+        scripts=shared.parsed(row["scripts"], _scripts),
+        folder=row["folder"],
+        env=shared.parsed(row["env"], dict),
+        timeout=seconds(row["timeout"]),
+        watched=shared.parsed(row["watched"] or "{}", _entries),
         seal=row["seal"],
+    )
+
+
+def _scripts(found: Mapping[str, str]) -> dict[Operator, str]:
+    return {Operator(verb): script for verb, script in found.items()}
+
+
+def _entries(found: Mapping[str, Sequence[str]]) -> dict[str, Entry]:
+    return {path: Entry(Mode(mode), oid) for path, (mode, oid) in found.items()}
+
+
+def _read(parts: Sequence[Any], shared: Sharing) -> Read:
+    template, path, how, seen, shown = parts
+    keys = tuple(intern(key) if isinstance(key, str) else key for key in path)
+    return Read(
+        template=intern(template),
+        path=shared.one(keys),
+        how=intern(how),
+        seen=shared.one(seen),
+        shown=shared.one(shown),
     )
 
 

@@ -56,10 +56,7 @@ class Ledger:
     def read_applied(self) -> dict[str, Applied]:
         """All of it, by service, with pins."""
         with self._transaction() as connection:
-            rows = connection.execute(select(applied)).mappings().all()
-            pins = rollbacks.read_pins(connection)
-        found = {row["service"]: encoding.applied_from_row(dict(row)) for row in rows}
-        return rollbacks.attach(found, pins)
+            return rollbacks.read_applied(connection)
 
     def read_holds(self) -> dict[str, Hold]:
         """Persons' holds, by service."""

@@ -15,7 +15,7 @@ from paiwatch.record import database, encoding, layout, rollbacks
 from paiwatch.record.approvals import read_held
 from paiwatch.record.encoding import seconds
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
-from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
+from paiwatch.record.schema import failures, generations, holds, runs, steps
 
 
 def open_reader(state: Path) -> "Reader | None":
@@ -73,9 +73,7 @@ class Reader:
     def applied(self) -> Mapping[str, Applied]:
         """By service."""
         with database.faults(layout.record_file(self._state)), self._connection.begin():
-            rows = self._connection.execute(select(applied).order_by(applied.c.service)).mappings().all()
-            pins = rollbacks.read_pins(self._connection)
-        return rollbacks.attach({row["service"]: encoding.applied_from_row(dict(row)) for row in rows}, pins)
+            return rollbacks.read_applied(self._connection)
 
     def held_plan(self) -> HeldPlan | None:
         """The plan that waits for an approval."""
