@@ -61,9 +61,14 @@ class Calls:
         self._alive: set[int] = set()  # groups that may be signalled: their leaders are not yet waited for
         self._is_over = False
 
-    def run(self, verb: str, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
-        """One git process, ended after the timeout. Raises TransientError when it cannot be started."""
-        process = self.start(verb, *arguments, env=env)
+    def run(
+        self, verb: str, *arguments: str, env: Mapping[str, str] | None = None, program: str = ""
+    ) -> Answer:
+        """One git process (or one of a program that serves git), ended after the timeout.
+
+        Raises TransientError when it cannot be started.
+        """
+        process = self.start(verb, *arguments, env=env, program=program)
         said: dict[int, bytearray] = {
             process.stdout.fileno(): bytearray(),
             process.stderr.fileno(): bytearray(),
@@ -77,7 +82,12 @@ class Calls:
         return Answer(status, bytes(out), err.decode(errors="replace"), is_late=not is_done)
 
     def start(
-        self, verb: str, *arguments: str, env: Mapping[str, str] | None = None, talks: bool = False
+        self,
+        verb: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        talks: bool = False,
+        program: str = "",
     ) -> Process:
         """A git process in a group of its own; with `talks` it reads what is written to its stdin. `end` it."""
         options: dict[str, Any] = {"env": dict(env)} if env else {}
@@ -88,7 +98,7 @@ class Calls:
                 raise TransientError("git is not asked any more: paiwatch stops")
             try:
                 wrapped = self._git.execute(
-                    [self._git.GIT_PYTHON_GIT_EXECUTABLE, verb, *arguments],
+                    [program or self._git.GIT_PYTHON_GIT_EXECUTABLE, verb, *arguments],
                     as_process=True,
                     start_new_session=True,
                     **options,

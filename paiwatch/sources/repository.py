@@ -44,7 +44,7 @@ class Repository:
         if lender is not None:
             self._mirror.borrow((lender,))
         environment = admission.environment(self._access, self._mirror, self._write_askpass())
-        self._calls = Calls(environment, timeout=self._access.timeout)
+        self.git = self._calls = Calls(environment, timeout=self._access.timeout)
         self._objects = Objects(self._calls, timeout=self._access.timeout)
         self._may_renew = True
 
@@ -95,7 +95,7 @@ class Repository:
                 raise self._lack(f"commit {commit} is announced, but not there yet")
             return listing.parse_commit(commit, found.content)
 
-        return self._mended(read)
+        return self.mended(read)
 
     # -- what is in it
 
@@ -108,7 +108,7 @@ class Repository:
 
     def tree(self, revision: Revision, *, folder: str, since: Tree | None = None) -> Tree:
         """All files of a commit; from `since`, another tree of this repository, at the cost of the difference alone."""
-        files = self._mended(lambda: self._list(revision.id, since))
+        files = self.mended(lambda: self._list(revision.id, since))
         return Tree(revision=revision, folder=folder, files=files)
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
@@ -116,7 +116,7 @@ class Repository:
         wanted = tuple(dict.fromkeys(oids))
         if not wanted:
             return {}
-        return self._mended(lambda: self._read_blobs(wanted))
+        return self.mended(lambda: self._read_blobs(wanted))
 
     def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
         """Commits of `until` but not of `since` that changed one of these paths, newest first; none if `since` is unknown."""
@@ -261,7 +261,7 @@ class Repository:
                 return commit
         return None
 
-    def _mended(self, question: Callable[[], T]) -> T:
+    def mended(self, question: Callable[[], T]) -> T:
         """The answer; from a fresh mirror when ours turns out to be damaged."""
         try:
             return question()

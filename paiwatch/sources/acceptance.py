@@ -1,0 +1,195 @@
+"""Acceptance: the gate between the newest commit of a repository and what is made of it.
+
+What the rules refuse is never given on: the last accepted commit stays in force, and a refusal says who, what and why.
+What was accepted last lies in one file beside the mirror, so that a restart and a new mirror know it too.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from paiwatch import private
+from paiwatch.errors import ConfigError, StalledError, TransientError
+from paiwatch.problem import Problem
+from paiwatch.snapshot import Revision
+from paiwatch.sources.ancestry import Ancestry
+from paiwatch.sources.rules import History, Rules, Verify
+from paiwatch.sources.signatures import Flaw
+
+_FILE = "accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The last good commit; whether its signature was good; the tip of a rewritten history that a person accepted."""
+
+    commit: str
+    verified: bool = False
+    rewrite: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the newest commit is not taken. `kept` stays in force ("": nothing does). Shown to people."""
+
+    where: str
+    tip: Revision
+    why: str
+    remedy: str
+    kept: str = ""
+    is_rewrite: bool = False
+
+    @property
+    def problem(self) -> Problem:
+        """The same among other problems."""
+        stays = f"{self.kept[:8]} stays in force" if self.kept else "and no earlier good commit is here"
+        message = f"the newest commit {named(self.tip)} is refused: {self.why}; {stays}"
+        return Problem(file=self.where, message=message, remedy=self.remedy)
+
+    def __str__(self) -> str:
+        """One line: where, which commit, why, what stays, what to do."""
+        return str(self.problem)
+
+
+class Acceptance:
+    """The rules of one repository and what they let through. Used by the thread of its repository.
+
+    `verdict` gives the first commit without a signature that counts. `recorded` is the commit that the record's newest
+    generation was made of, known if the file in `home` is lost; `lender` is another home to begin with.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        ancestry: Ancestry,
+        verdict: Callable[[tuple[str, ...]], Flaw | None],
+        *,
+        home: Path,
+        where: str,
+    ) -> None:
+        self._rules = rules
+        self._ancestry = ancestry
+        self._verdict = verdict
+        self._file = home / _FILE
+        self._where = where
+        self._last: Accepted | None = None
+        self.refusal: Refusal | None = None
+
+    def recall(self, *, lender: Path | None, recorded: str) -> None:
+        """Read what was accepted last. Raises TransientError when its file is there and cannot be read."""
+        self._last = _load(self._file) or (_load(lender / _FILE) if lender else None)
+        if self._last is None and recorded:
+            self._last = Accepted(commit=recorded)
+
+    def admit(self, tip: str) -> str:
+        """The tip if it keeps the rules, else the last good commit; `refusal` says which.
+
+        Raises StalledError for a refused tip when no earlier good commit is there.
+        """
+        last = self._last = self._verified(self._last)
+        if last is not None and tip == last.commit and self._is_good(last):
+            self.refusal = None
+            return tip
+        refused = self._judge(tip, last)
+        if refused is None:
+            self._remember(Accepted(commit=tip, verified=self._rules.verifies))
+            self.refusal = None
+            return tip
+        if last is None or not self._is_good(last) or not self._ancestry.has(last.commit):
+            self.refusal = refused
+            raise StalledError(str(refused))
+        self.refusal = replace(refused, kept=last.commit)
+        return last.commit
+
+    def accept_rewrite(self) -> Revision:
+        """Let exactly the refused tip replace history at the next look. Raises ConfigError when none waits for that."""
+        if self.refusal is None or not self.refusal.is_rewrite:
+            why = f"; {self.refusal}" if self.refusal else ""
+            raise ConfigError(f"{self._where}: no rewritten history waits to be accepted{why}")
+        assert self._last is not None
+        self._remember(replace(self._last, rewrite=self.refusal.tip.id))
+        return self.refusal.tip
+
+    def _verified(self, last: Accepted | None) -> Accepted | None:
+        """What was accepted before anybody looked at signatures may have a good one all the same."""
+        if last is None or self._is_good(last) or not self._ancestry.has(last.commit):
+            return last
+        return last if self._verdict((last.commit,)) else replace(last, verified=True)
+
+    def _is_good(self, last: Accepted) -> bool:
+        return last.verified or not self._rules.verifies
+
+    def _judge(self, tip: str, last: Accepted | None) -> Refusal | None:
+        """Why the tip cannot be taken, if it cannot. Signatures come first: accepting a rewrite does not help those."""
+        is_accepted = last is not None and last.rewrite == tip
+        if self._rules.verifies:
+            commits = (*self._new(tip, last), tip) if self._rules.verify is Verify.ALL else (tip,)
+            if (flaw := self._verdict(commits)) is not None:
+                return self._unsigned(tip, flaw)
+        if last is None or is_accepted:
+            return None
+        if self._rules.history is History.FAST_FORWARD_ONLY and not self._ancestry.is_ancestor(
+            last.commit, tip
+        ):
+            return self._rewritten(tip, f"it does not contain {last.commit[:8]}, the last good one")
+        if self._rules.verify is Verify.ALL and last.verified and not self._ancestry.has(last.commit):
+            return self._rewritten(tip, f"{last.commit[:8]}, from which signatures are checked on, is gone")
+        return None
+
+    def _new(self, tip: str, last: Accepted | None) -> tuple[str, ...]:
+        """What came since the last good commit; nothing while there is none."""
+        if last is None or not last.verified or not self._ancestry.has(last.commit):
+            return ()
+        return self._ancestry.between(last.commit, tip)
+
+    def _unsigned(self, tip: str, flaw: Flaw) -> Refusal:
+        newest = self._ancestry.revision(tip)
+        if flaw.commit == tip:
+            remedy = "sign it and push again, or add its signer if you trust them"
+            return Refusal(where=self._where, tip=newest, why=f"it {flaw.why}", remedy=remedy)
+        inner = self._ancestry.revision(flaw.commit)
+        remedy = "push a history in which it is signed, or add its signer if you trust them"
+        return Refusal(where=self._where, tip=newest, why=f"commit {named(inner)} {flaw.why}", remedy=remedy)
+
+    def _rewritten(self, tip: str, why: str) -> Refusal:
+        return Refusal(
+            where=self._where,
+            tip=self._ancestry.revision(tip),
+            why=f"history was rewritten: {why}",
+            remedy="look at it, then run `paiwatch accept-rewrite`, or push the old history again",
+            is_rewrite=True,
+        )
+
+    def _remember(self, accepted: Accepted) -> None:
+        """Durably, before anything is made of it."""
+        fresh = self._file.with_name(f"{_FILE}.new")
+        try:
+            fresh.unlink(missing_ok=True)
+            private.write_file(fresh, json.dumps(asdict(accepted)).encode(), durable=True)
+            fresh.replace(self._file)
+            private.sync_folder(self._file.parent)
+        except OSError as fault:
+            raise TransientError(
+                f"{self._file}: cannot be written: {fault.strerror}; see to the disk"
+            ) from fault
+        self._last = accepted
+
+
+def named(revision: Revision) -> str:
+    """A commit as people know it: `1a2b3c4d "subject" by author`."""
+    return f'{revision.short} "{revision.subject}" by {revision.author or "nobody"}'
+
+
+def _load(file: Path) -> Accepted | None:
+    """None when there is none, or what is there was not written by us: then the record has to know."""
+    try:
+        text = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        raise TransientError(f"{file}: cannot be read: {fault.strerror}; check who may read it") from fault
+    with suppress(ValueError, TypeError):
+        return Accepted(**json.loads(text))
+    return None
