@@ -3,9 +3,13 @@
 Each start of the daemon recovers from one death and is armed for the next, so that a death costs one start.
 """
 
+import json
+import os
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -13,7 +17,12 @@ from shutil import rmtree
 import pytest
 
 from paiwatch.failpoint import POINTS
+from paiwatch.record.history import History
+from paiwatch.record.migrations import newest
+from tests.e2e.audit import rows
 from tests.e2e.wreck import SERVICES, Wreck
+
+FIXTURES = Path(__file__).parent.parent / "record" / "fixtures"
 
 
 def raise_some(wreck: Wreck) -> None:
@@ -204,3 +213,35 @@ def test_killed_at_random_instants_it_converges_and_the_history_has_every_run_on
     told = wreck.lab.json("history", "-n", "1000")
     assert sorted(run["run"] for run in told) == [run["id"] for run in wreck.runs()]
     assert {run["outcome"] for run in told} <= {"succeeded", "interrupted"}
+
+
+def test_killed_in_a_migration_the_next_start_completes_it(wreck: Wreck) -> None:
+    file = wreck.state / "record.db"
+    wreck.state.mkdir(mode=0o700)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript((FIXTURES / "version-1.sql").read_text())
+
+    for place in ("record.backed-up", "record.migrating"):
+        wreck.start(place, at_once=True)
+        wreck.die(place)
+        assert rows(wreck.state, "select version from schema_version") == [{"version": 1}]
+    wreck.start()
+    wreck.settle("record.migrating")
+
+    assert rows(wreck.state, "select version from schema_version") == [{"version": newest()}]
+    with History.open(wreck.state) as past:
+        assert past.applied().keys() == {"grafana", "loki", *SERVICES}
+
+
+def test_a_second_daemon_is_refused_at_once_and_told_who_holds_the_state_folder(wreck: Wreck) -> None:
+    wreck.state.mkdir(mode=0o700)
+    stale = {"pid": os.getpid(), "command": "run", "since": "2026-01-01T00:00:00+00:00"}
+    (wreck.state / "lock").write_text(json.dumps(stale))  # its pid is somebody else's by now
+    wreck.start()
+    wreck.recover("the beginning")
+    assert wreck.lab.process is not None
+
+    said = wreck.lab.cli("run", code=2)
+
+    assert f"{wreck.state}: in use by paiwatch run, pid {wreck.lab.process.pid}, since 20" in said
+    assert wreck.ask(verb="progress")["settled"]

@@ -123,10 +123,14 @@ class Wreck:
         assert code == -signal.SIGKILL, f"{place}: exit code {code}\n{self.lab.log()[-4000:]}"
         self.crashes += 1
 
-    def recover(self, place: str) -> None:
-        """After a death at this place: wait until everything is as the newest commit asks, then check every promise."""
+    def settle(self, place: str) -> None:
+        """After a death at this place: wait until the newest commit has nothing more to do."""
         self.unmark()
         self.lab.wait_until(self._is_settled, f"settled on {self.commit[:8]} after {place}")
+
+    def recover(self, place: str) -> None:
+        """Settle, then check every promise."""
+        self.settle(place)
         broken = [*self.broken()]
         assert not broken, "\n".join([f"after {place}:", *broken, self.lab.log()[-3000:]])
 
