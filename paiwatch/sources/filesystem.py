@@ -30,6 +30,7 @@ from watchdog.observers.inotify import InotifyEmitter
 from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchCallback, WatchDescriptor
 
 from paiwatch.errors import TransientError
+from paiwatch.sources.route import Route
 
 _CHANGES: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
@@ -138,18 +139,22 @@ class _Reader(InotifyFD):
 
 
 def directory_places(
-    root: Path, *, tell: Callable[[], None], replaced: Callable[[], None]
+    route: Route, *, tell: Callable[[], None], replaced: Callable[[], None]
 ) -> tuple[Place, ...]:
-    """Everything below a live directory but git's own files; and its name in the folder above, to notice a switch at once."""
-    return (
-        Place(folder=Path(os.path.realpath(root)), recursive=True, counts=_is_no_git_file, tell=tell),
-        Place(
-            folder=Path(os.path.realpath(root.parent)),
-            recursive=False,
-            counts=_is_named(root.name),
-            tell=replaced,
-        ),
+    """Everything below a live directory but git's own files; and the names on the way to it, to notice a switch at once."""
+    names: dict[Path, set[str]] = {}
+    for folder, name in route.signs:
+        names.setdefault(folder, set()).add(name)
+    signs = (
+        Place(folder=folder, recursive=False, counts=_is_named(*sorted(named)), tell=replaced)
+        for folder, named in names.items()
     )
+    inside = (
+        ()
+        if route.end is None
+        else (Place(folder=route.end, recursive=True, counts=_is_no_git_file, tell=tell),)
+    )
+    return (*inside, *signs)
 
 
 def ref_places(gitdir: Path, *, tell: Callable[[], None]) -> tuple[Place, ...]:
@@ -202,8 +207,8 @@ def _is_no_lock(path: str) -> bool:
     return not path.endswith(".lock")
 
 
-def _is_named(name: str) -> Callable[[str], bool]:
-    return lambda path: path.rpartition("/")[2] == name
+def _is_named(*names: str) -> Callable[[str], bool]:
+    return lambda path: path.rpartition("/")[2] in names
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """Vigil: for one source, the watcher and the timer that say "look again". It reads nothing and decides nothing."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from paiwatch.errors import TransientError
-from paiwatch.sources import gitdir
+from paiwatch.sources import gitdir, route
 from paiwatch.sources.nudge import Nudges
+from paiwatch.sources.route import Route
 
 if TYPE_CHECKING:
     from paiwatch.settings import Source
@@ -29,7 +29,7 @@ class Vigil:
         self._source = source
         self._nudges = nudges
         self._watch: Watch | None = None
-        self._watched: Path | None = None
+        self._watched: Route | Path | None = None
         self._complaint = ""
         self._suspect = asyncio.Event()
 
@@ -86,8 +86,10 @@ class Vigil:
         self._end_watch()
         try:
             self._watched = self._target()
-            watch = Watch(self._places(loop), lost=self._tell("file events were lost"))
+            watch = Watch(self._places(self._watched, loop), lost=self._tell("file events were lost"))
             watch.start()
+            if self._target() != self._watched:
+                loop.call_soon_threadsafe(self._suspect.set)  # it moved while the watch was set up
         except (TransientError, OSError) as fault:
             self._complain(str(fault))
             return
@@ -100,24 +102,24 @@ class Vigil:
         if watch is not None:
             watch.stop()
 
-    def _target(self) -> Path | None:
+    def _target(self) -> Route | Path | None:
         if self._source.directory is not None:
-            return Path(os.path.realpath(self._source.directory))
+            return route.find(self._source.directory)
         return gitdir.find(Path(self._source.repo))
 
-    def _places(self, loop: asyncio.AbstractEventLoop) -> "tuple[Place, ...]":
+    def _places(self, watched: Route | Path | None, loop: asyncio.AbstractEventLoop) -> "tuple[Place, ...]":
         from paiwatch.sources import filesystem  # noqa: PLC0415 (as above)
 
         def suspect() -> None:
-            self._tell("directory replaced")()
+            self._tell("directory replaced", settle=self._source.settle)()
             loop.call_soon_threadsafe(self._suspect.set)
 
-        if self._source.directory is not None:
+        if isinstance(watched, Route):
             tell = self._tell("files changed", settle=self._source.settle)
-            return filesystem.directory_places(self._source.directory, tell=tell, replaced=suspect)
-        if self._watched is None:
+            return filesystem.directory_places(watched, tell=tell, replaced=suspect)
+        if watched is None:
             raise TransientError(f"{self._source.repo}: no repository to watch")
-        return filesystem.ref_places(self._watched, tell=self._tell("branch moved"))
+        return filesystem.ref_places(watched, tell=self._tell("branch moved"))
 
     def _tell(self, what: str, *, settle: float = 0.0) -> Callable[[], None]:
         why = f"{self.name}: {what}"

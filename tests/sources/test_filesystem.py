@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paiwatch.errors import TransientError
-from paiwatch.sources import filesystem
+from paiwatch.sources import filesystem, route
 from paiwatch.sources.filesystem import Place, Watch
 from tests.sources.origins import a_bare, a_work_tree, git, push, wipe, write
 
@@ -68,7 +68,7 @@ def root(tmp_path: Path) -> Path:
 )
 def test_every_kind_of_change_rings(root: Path, change: Callable[[Path], object]) -> None:
     bell = Bell()
-    with watching(*filesystem.directory_places(root, tell=bell.ring, replaced=bell.ring)):
+    with watching(*filesystem.directory_places(route.find(root), tell=bell.ring, replaced=bell.ring)):
         change(root)
 
         assert bell.has_rung()
@@ -77,7 +77,7 @@ def test_every_kind_of_change_rings(root: Path, change: Callable[[Path], object]
 def test_reading_and_gits_own_files_do_not_ring(root: Path) -> None:
     git(root, "init", "-q")
     bell = Bell()
-    with watching(*filesystem.directory_places(root, tell=bell.ring, replaced=bell.ring)):
+    with watching(*filesystem.directory_places(route.find(root), tell=bell.ring, replaced=bell.ring)):
         (root / "src/a/file").read_text()
         (root / ".git/index.lock").touch()
         write(root, {".git/refs/heads/x": "y"})
@@ -88,7 +88,7 @@ def test_reading_and_gits_own_files_do_not_ring(root: Path) -> None:
 def test_an_atomic_save_rings(root: Path) -> None:
     bell = Bell()
     (root.parent / "outside").write_text("2")
-    with watching(*filesystem.directory_places(root, tell=bell.ring, replaced=lambda: None)):
+    with watching(*filesystem.directory_places(route.find(root), tell=bell.ring, replaced=lambda: None)):
         (root.parent / "outside").replace(root / "src/a/file")
 
         assert bell.has_rung()
@@ -97,7 +97,9 @@ def test_an_atomic_save_rings(root: Path) -> None:
 @pytest.mark.parametrize("how", ["deleted", "renamed", "re-created"])
 def test_a_watch_whose_root_was_replaced_is_not_sound(root: Path, how: str) -> None:
     bell = Bell()
-    with watching(*filesystem.directory_places(root, tell=lambda: None, replaced=bell.ring)) as watch:
+    with watching(
+        *filesystem.directory_places(route.find(root), tell=lambda: None, replaced=bell.ring)
+    ) as watch:
         assert watch.is_sound()
         if how == "renamed":
             root.rename(root.with_name("elsewhere"))
@@ -141,7 +143,8 @@ def test_lost_events_are_told_and_not_logged(root: Path, caplog: pytest.LogCaptu
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    watch = Watch(filesystem.directory_places(tmp_path / "gone", tell=print, replaced=print), lost=print)
+    place = Place(folder=tmp_path / "gone", recursive=True, counts=lambda _: True, tell=print)
+    watch = Watch([place], lost=print)
 
     with pytest.raises(TransientError, match="gone: cannot be watched"):
         watch.start()
@@ -149,7 +152,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_no_thread_stays_behind(root: Path) -> None:
     before = threading.active_count()
-    with watching(*filesystem.directory_places(root, tell=print, replaced=print)):
+    with watching(*filesystem.directory_places(route.find(root), tell=print, replaced=print)):
         assert threading.active_count() > before
 
     assert threading.active_count() == before
@@ -159,13 +162,13 @@ SCARCE = """
 import sys, threading
 from pathlib import Path
 from paiwatch.errors import TransientError
-from paiwatch.sources import filesystem
+from paiwatch.sources import filesystem, route
 from paiwatch.sources.filesystem import Watch
 
 root = Path(sys.argv[1])
 limit = Path("/proc/sys/user/max_inotify_watches")
 limit.write_text("40")
-watch = Watch(filesystem.directory_places(root, tell=print, replaced=print), lost=print)
+watch = Watch(filesystem.directory_places(route.find(root), tell=print, replaced=print), lost=print)
 watch.start()
 print(watch.is_sound())
 for number in range(60):
@@ -178,7 +181,7 @@ else:
     print("never noticed")
 watch.stop()
 try:
-    Watch(filesystem.directory_places(root, tell=print, replaced=print), lost=print).start()
+    Watch(filesystem.directory_places(route.find(root), tell=print, replaced=print), lost=print).start()
 except TransientError as fault:
     print(fault)
 print(threading.active_count())
