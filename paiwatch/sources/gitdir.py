@@ -1,6 +1,6 @@
 """A repository on this machine, read without starting git: where its parts lie and where a branch points.
 
-Only refs are read here, never objects, configuration or hooks; those of somebody else's repository are not ours to run.
+Only refs and the format are read here, never objects or hooks; what somebody else's repository configures is not ours to run.
 """
 
 import os
@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 _OID = re.compile(r"[0-9a-f]{40}")
+_OTHER_HASH = re.compile(r"^\s*objectformat\s*=\s*\"?sha256", re.MULTILINE | re.IGNORECASE)
 _SYMREF_DEPTH = 5  # as git's own limit
 
 
@@ -27,6 +28,11 @@ def find(path: Path) -> Path | None:
 def has_plain_refs(gitdir: Path) -> bool:
     """False for the reftable format, which only git itself can read."""
     return not (gitdir / "reftable").is_dir()
+
+
+def has_other_hash(gitdir: Path) -> bool:
+    """True for the SHA-256 format, whose ids are no ids here."""
+    return _OTHER_HASH.search(_read_text(gitdir / "config") or "") is not None
 
 
 def read_ref(gitdir: Path, ref: str) -> str | None:
@@ -79,7 +85,12 @@ def _packed(gitdir: Path) -> dict[str, str]:
 
 
 def _read_line(file: Path) -> str | None:
+    text = _read_text(file)
+    return None if text is None else text.strip()
+
+
+def _read_text(file: Path) -> str | None:
     try:
-        return file.read_text(errors="surrogateescape").strip()
+        return file.read_text(errors="surrogateescape")
     except OSError:
         return None

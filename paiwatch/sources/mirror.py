@@ -44,10 +44,20 @@ class Mirror:
         self._held = _hold(home)
         self.mend()
 
+    def is_there(self) -> bool:
+        """Whether the skeleton stands, as far as a glance can tell."""
+        return (self.git / "objects" / "info").is_dir() and self.global_config.is_file()
+
+    def rebuild(self) -> None:
+        """Make it again where somebody took it away; everything has to be fetched anew."""
+        if not (self._home / "held").exists():
+            old, self._held = self._held, _hold(self._home)
+            os.close(old)
+        self.mend()
+
     def mend(self) -> None:
         """Make the skeleton whole, and remove what is no part of it. Only the holder calls this, while no git runs."""
         with _transient(self._home):
-            private.make_folder(self._home)
             for leftover in (self._fresh, self._home / "old"):
                 private.remove_tree(leftover)
             _write(self.global_config, _GLOBAL)

@@ -8,6 +8,10 @@ _HTTP_USER = re.compile(r"(https?://)[^/\s@']+@")  # a lone user name may be a t
 _PASSWORD = re.compile(r"(://[^/\s:@']+):[^/\s@']+@")
 _NOISE = re.compile(r"^(?:fatal|error|ssh|remote): *", re.MULTILINE)
 
+_FORMAT = "uses a repository format that this git or paiwatch cannot read"
+_OTHER_FORMAT = "use a SHA-1 repository and a git that knows its format"
+OTHER_HASH = f"{_FORMAT} (SHA-256); {_OTHER_FORMAT}"
+
 #: What git or ssh prints, and what a person can do about it. First match wins.
 _REMEDIES = (
     (
@@ -28,8 +32,8 @@ _REMEDIES = (
     ),
     (
         r"mismatched algorithms|unknown repository extension|object-format",
-        "uses a repository format that this git or paiwatch cannot read",
-        "use a SHA-1 repository and a git that knows its format",
+        _FORMAT,
+        _OTHER_FORMAT,
     ),
     (
         r"transport '.*' not allowed",

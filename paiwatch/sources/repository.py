@@ -57,6 +57,10 @@ class Repository:
         """
         self._may_renew = True
         self._objects.rest()
+        if not self._mirror.is_there():
+            self._objects.close()
+            self._mirror.rebuild()
+            self._write_askpass()
         if not self._access.is_local:
             return self._fetch_branch()
         lent = self._borrow()
@@ -161,6 +165,8 @@ class Repository:
 
     def _miss(self, lent: Path | None = None) -> NoReturn:
         """Say why there is no such branch. `lent` is where the refs lie if they are files on this machine."""
+        if lent is not None and gitdir.has_other_hash(lent):
+            raise StalledError(f"{self._where}: {refusal.OTHER_HASH}")
         tag = f"refs/tags/{self._branch.removeprefix('refs/tags/')}"
         if lent is not None and gitdir.has_plain_refs(lent):
             branches, is_tag = gitdir.branches(lent), gitdir.read_ref(lent, tag) is not None

@@ -572,6 +572,7 @@ def test_the_log_has_what_each_commit_changed_newest_first(work: Path, tmp_path:
     }
     assert found[1].changes == {"a b": ("", blob_id(b"1\n"))}
     assert [each.revision.subject for each in repository.log(first, last)] == ["Change", "Elsewhere", "Add"]
+    repository.close()
 
 
 def test_the_log_names_those_who_were_merged_not_the_merge(work: Path, tmp_path: Path) -> None:
@@ -586,9 +587,11 @@ def test_the_log_names_those_who_were_merged_not_the_merge(work: Path, tmp_path:
     found = repository.log(first, repository.newest(), ["layout.yaml"])
 
     assert [each.revision.subject for each in found] == ["Side"]
+    repository.close()
 
 
 def test_the_log_since_a_commit_that_is_gone_is_empty(work: Path, tmp_path: Path) -> None:
     repository = a_repository(tmp_path / "mirror", work)
 
     assert repository.log("e" * 40, repository.newest()) == ()
+    repository.close()
