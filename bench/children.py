@@ -89,20 +89,27 @@ def rss_mb(pid: int) -> float:
     raise NotMeasuredError(f"process {pid} has no VmRSS; it ended")
 
 
-def has_children(pid: int) -> bool:
-    """Whether a process has any now."""
+def family(pid: int) -> tuple[frozenset[int], int]:
+    """The children a process has now, and the nanoseconds of CPU used by it and them."""
     tasks = Path(f"/proc/{pid}/task")
-    return any((task / "children").read_text() for task in tasks.iterdir() if (task / "children").exists())
+    listed = " ".join(
+        (task / "children").read_text() for task in tasks.iterdir() if (task / "children").exists()
+    )
+    found = {}
+    for child in map(int, listed.split()):
+        with contextlib.suppress(OSError):  # it has just ended
+            found[child] = cpu_ns(child)
+    return frozenset(found), cpu_ns(pid) + sum(found.values())
 
 
 def wait_until_quiet(pid: int, *, quiet: float = 0.1, limit: float = LIMIT) -> None:
-    """Wait until a process has no children and has used less than 1 % of a CPU for `quiet` seconds."""
+    """Wait until for `quiet` seconds a process and its children have used less than 1 % of a CPU and no child came or went."""
     deadline = time.monotonic() + limit
-    rested, before = 0.0, cpu_ns(pid)
+    rested, before = 0.0, family(pid)
     while rested < quiet:
         time.sleep(_GLANCE)
-        now = cpu_ns(pid)
-        is_busy = now - before > _GLANCE * 1e9 / 100 or has_children(pid)
+        now = family(pid)
+        is_busy = now[0] != before[0] or now[1] - before[1] > _GLANCE * 1e9 / 100
         rested = 0.0 if is_busy else rested + _GLANCE
         before = now
         if time.monotonic() > deadline:
