@@ -1,6 +1,7 @@
 """News as log lines: one listener, one line for each piece of news, ids in fields."""
 
 import os
+from dataclasses import asdict
 
 from paiwatch import logs
 from paiwatch.convergence.events import Outcome
@@ -16,7 +17,9 @@ from paiwatch.news import (
     PlanHeld,
     ProblemsFound,
     PruneFailed,
+    RollbackEnded,
     RunInterrupted,
+    ServiceRolledBack,
     StateFailed,
     StateRecovered,
     StepBegan,
@@ -61,7 +64,8 @@ class Chronicle:
             case StepQuarantined():
                 ids = _ids(news.step, news.generation)
                 remedy = f"push a fix, or run: paiwatch retry {news.step.id.service}"
-                log.error(logs.STEP_HELD, **ids, attempts=news.attempts, remedy=remedy)
+                note = {"note": news.note} if news.note else {}
+                log.error(logs.STEP_HELD, **ids, attempts=news.attempts, **note, remedy=remedy)
             case ProblemsFound():
                 self._tell_problems(frozenset(news.problems))
             case _:
@@ -92,6 +96,11 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             )
         case LookRecovered():
             log.info(logs.SOURCE_RECOVERED)
+        case ServiceRolledBack():
+            remedy = f"push a fix, or run: paiwatch retry {news.service}"
+            log.warning(logs.SERVICE_ROLLED_BACK, **asdict(news), remedy=remedy)
+        case RollbackEnded(service=service, because=because):
+            log.info(logs.ROLLBACK_ENDED, service=service, because=because)
         case StateFailed() | StateRecovered() | PruneFailed():
             _state(news)
         case DaemonMoved(phase=phase):

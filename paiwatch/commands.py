@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator
 from functools import partial
 
-from paiwatch import management
+from paiwatch import management, undoing
 from paiwatch.clock import Clock
 from paiwatch.convergence.events import Retried
 from paiwatch.desk import Desk, Reply, Request
@@ -32,6 +32,9 @@ async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
     try:
         if verb == "service":
             async for reply in management.manage(desk, request):
+                yield reply
+        elif verb == "rollback":
+            async for reply in undoing.roll_back(desk, request):
                 yield reply
         elif verb == "follow":
             async for reply in _follow(desk):
@@ -138,13 +141,17 @@ async def _retry(desk: Desk, request: Request) -> Reply:
 
 
 async def retry(desk: Desk, services: frozenset[str]) -> Reply:
-    """Forget failures and interruptions of these services (all when empty), so that they are tried again at once."""
+    """Forget failures and interruptions of these services (all when empty), so that they are tried again at once.
+
+    A service that is named is no longer rolled back either.
+    """
     failed = {service for service, _ in await desk.writer.do(desk.record.failures)}
     failed |= await _lift_interrupted(desk, services)
     await desk.writer.do(lambda: desk.record.forgive(services))
+    ended = await desk.decider.rollbacks.end(services)
     await desk.decider.feed(Retried(services=services))
     await desk.decider.replan(anew=True)
-    return {"services": sorted(failed & services if services else failed)}
+    return {"services": sorted(failed & services if services else failed), "rollbacks_ended": list(ended)}
 
 
 async def _lift_interrupted(desk: Desk, services: frozenset[str]) -> set[str]:
@@ -232,7 +239,7 @@ async def _approve(desk: Desk, request: Request) -> Reply:
 
 
 #: Verbs that need to know what the tree asks for.
-NEED_THE_TREE = frozenset({"service", "adopt", "approve"})
+NEED_THE_TREE = frozenset({"service", "adopt", "approve", "rollback"})
 
 _SIMPLE = {
     "progress": _progress,

@@ -32,6 +32,7 @@ from paiwatch.outage import Outage
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
+from paiwatch.rollbacks import Rollbacks
 from paiwatch.runner import Limits as RunLimits
 from paiwatch.runner import Runner
 from paiwatch.scrub import Scrubber
@@ -102,8 +103,17 @@ async def assemble(
         runner.mask_later(cut_off)
         policy = policy_of(settings)
         gate = Gate(record=record, writer=writer, limits=policy.guard, clock=_CLOCK, tell=tell)
+        rollbacks = Rollbacks(
+            record=record,
+            writer=writer,
+            policy=policy,
+            is_archived=runner.is_archived,
+            clock=_CLOCK,
+            tell=tell,
+        )
         decider = Decider(
             gate=gate,
+            rollbacks=rollbacks,
             machine=Machine(Limits(parallel=operators.parallel), failures=await _failures(record, writer)),
             retention=settings.retention,
             seen_before=await writer.do(record.latest_generation),

@@ -22,9 +22,11 @@ from paiwatch.convergence.events import (
     Planned,
     Progress,
     Quarantine,
+    RolledBack,
     Tick,
     Wake,
 )
+from paiwatch.convergence.holding import is_held
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle, is_settled, progress
 from paiwatch.errors import ConfigError, StoreError
@@ -37,16 +39,18 @@ from paiwatch.news import (
     ProblemsFound,
     PruneFailed,
     StepDismissed,
-    StepQuarantined,
 )
+from paiwatch.plan import pins
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.build import Planner
+from paiwatch.plan.excerpt import excerpt, once
 from paiwatch.plan.guard import HeldPlan
-from paiwatch.plan.plan import Plan, StepId
+from paiwatch.plan.plan import Plan, Step, StepId
 from paiwatch.plan.policy import Policy
 from paiwatch.record.rows import Begun
 from paiwatch.record.store import Record
 from paiwatch.releases.release import Desired, Release
+from paiwatch.rollbacks import Rollbacks, Turn
 from paiwatch.runner import Runner
 from paiwatch.settings import Retention
 from paiwatch.writer import Writer
@@ -67,6 +71,7 @@ class Decider:
         writer: Writer,
         runner: Runner,
         gate: Gate,
+        rollbacks: Rollbacks,
         render: Callable[[tuple[str, ...]], Awaitable[Mapping[str, Release]]],
         policy: Policy,
         clock: Clock,
@@ -80,6 +85,8 @@ class Decider:
         self._writer = writer
         self._runner = runner
         self._gate = gate
+        self.rollbacks = rollbacks
+        self._turned: frozenset[str] = frozenset()  # services that policy has just rolled back
         self._render = render
         self._planner = Planner(policy)
         self._clock = clock
@@ -199,7 +206,9 @@ class Decider:
         assert self.desired is not None
         plan = self._runner.without_secrets(plan)
         snapshot = self.desired.snapshot
-        releases = await self._render(tuple(sorted(plan.releases)))
+        archived = {name: release for name, release in plan.releases.items() if release.instead_of}
+        releases = await self._render(tuple(sorted(plan.releases.keys() - archived.keys())))
+        wanted = pins.substitute(self.desired, await self._writer.do(self._record.memory))
         revisions = snapshot.config.revision, snapshot.src.revision
         at = self._clock.wall()
         write = self._writer.do if asked else self._writer.insist  # a person is told, and may ask again
@@ -207,7 +216,7 @@ class Decider:
         self.ids = snapshot.ids
         underway = Underway(plan=plan, began=self._clock.monotonic(), asked=asked)
         self._open[self.generation] = underway
-        self._runner.prepare(self.generation, self.desired, releases)
+        self._runner.prepare(self.generation, wanted, {**releases, **archived})
         self._latest = GenerationAccepted(
             generation=self.generation, config=revisions[0], src=revisions[1], plan=plan
         )
@@ -223,6 +232,7 @@ class Decider:
         """
         if self.desired is None or not self._converges or any(each.asked for each in self._open.values()):
             return
+        await self.rollbacks.end_void(self.desired)
         plan, memory = await self._plan(self.desired)
         is_known = self._is_known(plan) and not (anew and plan.steps)
         if await self._gate.opens(plan, memory) and not is_known:
@@ -238,6 +248,40 @@ class Decider:
         digest = await self._gate.approve(prefix, *await self._plan(self.desired))
         await self.replan()
         return digest
+
+    async def roll_back(self, turn: Turn) -> "asyncio.Future[bool] | str":
+        """Run what a person goes back to, once and at once; or say why nothing of it runs now."""
+        assert self.desired is not None
+        await self.rollbacks.write(turn)
+        await self.feed(RolledBack(service=turn.service, instead_of=turn.failed, release=turn.release))
+        services = frozenset(turn.pins)
+        if self._draining:
+            return "paiwatch is ending; the next start does it"
+        if not services.isdisjoint(self._machine.running):
+            await self._go_back(services)
+            return "it begins when the script that runs now has ended"
+        plan, _ = await self._plan(self.desired)
+        plan = excerpt(plan, lambda step: step.id.service in services)
+        if any(is_held(step, self._machine.holds) for step in plan.steps):
+            await self.replan()
+            return "a person holds it; it begins once that is over"
+        if not plan.steps:
+            await self.replan()
+            return "nothing has to run for it"
+        return await self.accept(once(plan), asked=True)
+
+    async def _go_back(self, services: frozenset[str]) -> None:
+        """Plan anew. Where that plan waits for an approval these go back all the same, beside what was accepted before."""
+        await self.replan()
+        if self._gate.held is None or self.desired is None:
+            return
+        accepted = {step.id: step.digest for step in self.in_force.plan.steps} if self.in_force else {}
+
+        def belongs(step: Step) -> bool:
+            return step.id.service in services or accepted.get(step.id) == step.digest
+
+        plan, _ = await self._plan(self.desired)
+        await self.accept(excerpt(plan, belongs))
 
     async def refresh_holds(self) -> None:
         """Read the holds of the record again and tell the machine."""
@@ -256,6 +300,9 @@ class Decider:
         self._wake_at = None
         for intent in self._machine.step(event, self._clock.monotonic()):
             await self._carry_out(intent)
+        if self._turned and not self._draining:
+            services, self._turned = self._turned, frozenset()
+            await self._go_back(services)
 
     async def _plan(self, desired: Desired) -> tuple[Plan, Memory]:
         """What is to be done now, and the memory it was compared with."""
@@ -344,12 +391,8 @@ class Decider:
             case Dismiss(step=step, generation=generation, outcome=outcome, because=because):
                 await self._writer.insist(lambda: self._record.dismiss(generation, step, outcome, because))
                 self._tell(StepDismissed(generation=generation, step=step, outcome=outcome, because=because))
-            case Quarantine(step=step, generation=generation, attempts=attempts):
-                at = self._clock.wall()
-                await self._writer.insist(
-                    lambda: self._record.quarantine(step.id.service, step.digest, attempts=attempts, at=at)
-                )
-                self._tell(StepQuarantined(generation=generation, step=step, attempts=attempts))
+            case Quarantine():
+                self._turned |= await self.rollbacks.quarantine(intent, self.desired)
             case Close(generation=generation, succeeded=succeeded):
                 await self._close(generation, succeeded=succeeded)
             case Wake(at=moment):
@@ -388,7 +431,7 @@ class Decider:
         )
         underway.closed.set_result(succeeded)
         try:
-            await self._runner.prune(runs=self._retention.runs, generations=self._retention.generations)
+            await self._runner.prune(self._retention)
         except StoreError as fault:
             self._tell(PruneFailed(message=str(fault)))
         if underway.asked or self._gate.held is not None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from functools import partial
 
 from paiwatch.catalog.service import Operator
@@ -12,7 +11,7 @@ from paiwatch.news import News
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.plan.asked import Request as AskedFor
 from paiwatch.plan.asked import asked
-from paiwatch.plan.plan import Plan
+from paiwatch.plan.excerpt import once
 from paiwatch.problem import errors
 from paiwatch.report.tidings import told
 
@@ -28,7 +27,7 @@ async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
     desk.listeners.add(heard.put_nowait)
     try:
         closed = await desk.decider.between_events(lambda: _accept_asked(desk, operator, request))
-        async for news in _until(closed, heard):
+        async for news in until(closed, heard):
             if (reply := told(news)) is not None:
                 yield reply
         yield {"ok": True, "succeeded": closed.result()}
@@ -36,7 +35,7 @@ async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
         desk.listeners.discard(heard.put_nowait)
 
 
-async def _until(closed: asyncio.Future[bool], heard: asyncio.Queue[News | None]) -> AsyncIterator[News]:
+async def until(closed: asyncio.Future[bool], heard: asyncio.Queue[News | None]) -> AsyncIterator[News]:
     """What is heard until the generation is closed, its last news included."""
     closed.add_done_callback(lambda _: heard.put_nowait(None))
     while (news := await heard.get()) is not None:
@@ -53,7 +52,7 @@ async def _accept_asked(desk: Desk, operator: Operator, request: Request) -> "as
         skip=frozenset(request.get("without", ())) | await _down(desk, operator, names),
         only=bool(request.get("only", False)),
     )
-    plan = _once(asked(wish, desired, memory, desk.policy))
+    plan = once(asked(wish, desired, memory, desk.policy))
     if faults := errors(plan.problems):
         raise ConfigError(f"cannot {operator} that", faults)
     await _hold_or_lift(desk, operator, frozenset(step.id.service for step in plan.steps))
@@ -72,12 +71,6 @@ async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> froze
             f"{', '.join(named)}: {holds[named[0]].by} by a person; nothing to refresh; {remedy}"
         )
     return down
-
-
-def _once(plan: Plan) -> Plan:
-    """Tried once: a person waits, sees what went wrong, and asks again."""
-    steps = tuple(replace(step, retries=replace(step.retries, attempts=1)) for step in plan.steps)
-    return replace(plan, steps=steps)
 
 
 async def _hold_or_lift(desk: Desk, operator: Operator, services: frozenset[str]) -> None:

@@ -71,11 +71,32 @@ class StepDismissed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepQuarantined:
-    """Retries are used up; a person or another release has to come."""
+    """Retries are used up; a person or another release has to come. `note` says why a rollback that was asked for is none."""
 
     generation: int
     step: Step
     attempts: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRolledBack:
+    """An archived release runs in place of what the tree asks for; `by` is person or policy, `followers` go back with it."""
+
+    service: str
+    release: str
+    instead_of: str
+    by: str
+    because: str
+    followers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackEnded:
+    """The service is to run what the tree asks for again."""
+
+    service: str
+    because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +186,8 @@ News = (
     | StepEnded
     | StepDismissed
     | StepQuarantined
+    | ServiceRolledBack
+    | RollbackEnded
     | GenerationClosed
     | LookFailed
     | LookRecovered

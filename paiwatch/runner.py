@@ -29,6 +29,7 @@ from paiwatch.record.rows import Begun
 from paiwatch.record.store import Record
 from paiwatch.releases.release import Desired, Release
 from paiwatch.scrub import Scrubber
+from paiwatch.settings import Retention
 from paiwatch.snapshot import Contents
 from paiwatch.writer import Writer
 
@@ -120,6 +121,10 @@ class Runner:
         steps = tuple(replace(step, reasons=tuple(map(hidden, step.reasons))) for step in plan.steps)
         return replace(plan, steps=steps)
 
+    def is_archived(self, digest: str) -> bool:
+        """Whether this release can be run again."""
+        return self._archive.has(digest)
+
     async def keep(self, releases: Sequence[Release]) -> None:
         """Archive releases, so that each can be stopped with its own scripts one day. Their files are read together."""
         known = {release.digest for release in releases if self._archive.has(release.digest)}
@@ -147,7 +152,7 @@ class Runner:
         scene, step = self._scenes[intent.generation], intent.step
         release, unkept = scene.release(step), None
         try:
-            if release is not None:
+            if release is not None and not release.instead_of:
                 kept = (release,)
                 await self._writer.outage.outlast(lambda: self.keep(kept))
         except (TransientError, StalledError) as fault:
@@ -198,9 +203,11 @@ class Runner:
         for running in self._scripts:
             running.cancel()
 
-    async def prune(self, *, runs: int, generations: int) -> None:
+    async def prune(self, keep: Retention) -> None:
         """Forget what retention no longer keeps: rows, output files, archived releases, surroundings. Raises StoreError."""
-        pruned = await self._writer.do(lambda: self._record.prune(runs=runs, generations=generations))
+        pruned = await self._writer.do(
+            lambda: self._record.prune(runs=keep.runs, generations=keep.generations, releases=keep.releases)
+        )
         around = None if self._scenes else {self._around[1].name} if self._around else set[str]()
         try:
             for log in pruned.logs:
@@ -269,7 +276,8 @@ class Runner:
         around = await self._surroundings(scene)
         files = await self._files(step, scene)
         output.reserve(begun.log, self._limits.log_limit)
-        if scene.release(step) is None:  # what the configuration once said may be secret still
+        release = scene.release(step)
+        if release is None or release.instead_of:  # what the configuration once said may be secret still
             await self.hide(await self._writer.do(lambda: self._archive.secrets(step.digest)))
         reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in step.reasons]
         return await asyncio.to_thread(
@@ -288,7 +296,7 @@ class Runner:
         try:
             return await self._writer.do(lambda: self._archive.load(step.digest))
         except DamagedError:
-            if release is None:
+            if release is None or release.instead_of:
                 raise
         await self._keep((release,), anew=True)
         return await self._writer.do(lambda: self._archive.load(step.digest))

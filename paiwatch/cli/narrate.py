@@ -21,11 +21,11 @@ def line(news: Mapping[str, Any]) -> str | None:
         case "dismissed":
             return _marked(news["outcome"], f"{news['step']} {news['outcome']}: {news['because']}")
         case "quarantined":
-            return click.style(
-                f"  ✘ {news['step']} quarantined after {news['attempts']} attempts; "
-                f"`paiwatch retry {news['service']}` or a new commit tries again",
-                fg="red",
-            )
+            return _quarantined(news)
+        case "rolled-back":
+            return _rolled_back(news)
+        case "rollback-ended":
+            return f"  ↷ the rollback of {news['service']} has ended: {news['because']}"
         case _:
             return None
 
@@ -49,6 +49,24 @@ def _ended(news: Mapping[str, Any]) -> str:
     if news["retry_in"] is not None:
         text += f"; next try in {news['retry_in']:.0f} s"
     return _marked(news["outcome"], text)
+
+
+def _quarantined(news: Mapping[str, Any]) -> str:
+    note = f"; {news['note']}" if news.get("note") else ""
+    return click.style(
+        f"  ✘ {news['step']} quarantined after {news['attempts']} attempts; "
+        f"`paiwatch retry {news['service']}` or a new commit tries again{note}",
+        fg="red",
+    )
+
+
+def _rolled_back(news: Mapping[str, Any]) -> str:
+    also = f", and {', '.join(news['followers'])} with it" if news["followers"] else ""
+    return click.style(
+        f"  ↶ {news['service']} goes back to release {news['release'][:8]} from {news['instead_of'][:8]}{also}: "
+        f"{news['because']}",
+        fg="yellow",
+    )
 
 
 def _marked(outcome: str, text: str) -> str:

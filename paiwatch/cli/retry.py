@@ -10,9 +10,12 @@ from paiwatch.cli.call import Call, shared
 @click.argument("services", nargs=-1, metavar="[SERVICE]...")
 @shared
 def retry(call: Call, services: tuple[str, ...]) -> None:
-    """Try failed and quarantined services again at once: these, or all of them."""
+    """Try failed and quarantined services again at once: these, or all of them.
+
+    A SERVICE that is rolled back runs again what the tree asks for.
+    """
     reply = obey(call, {"verb": "retry", "services": list(services)})
-    forgiven = ", ".join(reply["services"])
+    forgiven = ", ".join(sorted({*reply["services"], *reply.get("rollbacks_ended", ())}))
     finish(
         call, reply, f"trying again: {forgiven}" if forgiven else "nothing had failed; nothing to try again"
     )

@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
         "service": Verb("paiwatch.cli.service:service", "Start, stop, refresh or delete services by name."),
         "adopt": Verb("paiwatch.cli.adopt:adopt", "Record the present trees as applied; run nothing."),
         "retry": Verb("paiwatch.cli.retry:retry", "Try failed and quarantined services again at once."),
+        "rollback": Verb("paiwatch.cli.rollback:rollback", "Run an earlier good release of a service again."),
         "suspend": Verb("paiwatch.cli.holds:suspend", "Start nothing more for a service, or for all."),
         "resume": Verb("paiwatch.cli.holds:resume", "Take back suspend."),
         "approve": Verb("paiwatch.cli.approve:approve", "Let a plan run that the guard holds."),

@@ -1,5 +1,6 @@
 """Failing: what is known of failures, by service and release digest. PURE state; it outlives plans."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from paiwatch.convergence import backoff
@@ -32,14 +33,15 @@ class Failing:
 
     def count(self, step: Step, now: float) -> Failures:
         """One more failure: rest a while, or quarantine when the retries are used up."""
-        attempts = self.look_up(step).attempts + 1
+        known = self.look_up(step)
+        attempts = known.attempts + 1
         rest = backoff.delay(step.id.service, step.digest, attempts, step.retries)
         return self._put(
             step,
             Failures(
                 attempts=attempts,
                 not_before=now + rest,
-                quarantined=attempts >= step.retries.attempts,
+                quarantined=known.quarantined or attempts >= step.retries.attempts,
             ),
         )
 
@@ -70,9 +72,10 @@ class Failing:
         """Forget all failures of a service."""
         self._book.pop(service, None)
 
-    def forgive_all(self) -> None:
-        """Forget everything."""
-        self._book.clear()
+    def forgive_services(self, services: Iterable[str]) -> None:
+        """Forget all failures of these, of all when there are none."""
+        for service in frozenset(services) or frozenset(self._book):
+            self.forgive_service(service)
 
     def _put(self, step: Step, failures: Failures) -> Failures:
         self._book.setdefault(step.id.service, {})[step.digest] = failures

@@ -81,6 +81,7 @@ class Machine:
                 self._retry(event.services)
             case RolledBack():
                 self.failing.turn_back(event)
+                self._rouse(frozenset((event.service,)))
             case Draining():
                 self._drain()
             case Tick():
@@ -282,10 +283,11 @@ class Machine:
 
     def _retry(self, services: frozenset[str]) -> None:
         """Forget failures and rests. What already has its outcome keeps it: the next plan tries that again."""
-        if not services:
-            self.failing.forgive_all()
-        for service in services:
-            self.failing.forgive_service(service)
+        self.failing.forgive_services(services)
+        self._rouse(services)
+
+    def _rouse(self, services: frozenset[str]) -> None:
+        """End the rests of these services, of all when empty."""
         for step in self.board.resting():
             if not services or step.service in services:
                 self.board.make_ready(step)

@@ -79,7 +79,7 @@ class History:
         return self._reader.held_plan() if self._reader else None
 
     def holds(self) -> Mapping[str, Hold]:
-        """What waits for a person, by service: persons' holds, and quarantine where there is none."""
+        """What waits for a person, by service: persons' holds, and quarantine (the newest) where there is none."""
         if self._reader is None:
             return {}
         found = {
@@ -90,7 +90,7 @@ class History:
                 since=row.since,
                 digest=row.digest,
             )
-            for row in self._reader.failures().values()
+            for row in sorted(self._reader.failures().values(), key=lambda row: row.since)
             if row.quarantined
         }
         return found | self._reader.holds()

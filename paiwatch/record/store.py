@@ -227,8 +227,8 @@ class Record:
         self._ledger.drop_hold(service)
         self._holds.pop(service, None)
 
-    def quarantine(self, service: str, digest: str, *, attempts: int, at: float) -> None:
-        """Retries are used up: this release waits for a person."""
+    def quarantine(self, service: str, digest: str, *, attempts: int, at: float, note: str = "") -> None:
+        """Retries are used up: this release waits for a person. `note` says what else there is to know."""
         known = self._failures.get((service, digest))
         failure = FailureRow(
             service=service,
@@ -237,7 +237,7 @@ class Record:
             retry_at=known.retry_at if known else 0.0,
             quarantined=True,
             since=at,
-            because=known.because if known else "",
+            because="; ".join(filter(None, (known.because if known else "", note))),
         )
         self._ledger.put_failure(failure)
         self._failures[service, digest] = failure

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from paiwatch.convergence.events import Outcome
-from paiwatch.plan.applied import EVERYTHING, Applied, HeldBy, Hold, Memory
+from paiwatch.plan import pins
+from paiwatch.plan.applied import EVERYTHING, Applied, HeldBy, Hold, Memory, Pin
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.rows import RunRow
 from paiwatch.report import plans, runs, times
@@ -21,6 +22,7 @@ class State(StrEnum):
     BACKING_OFF = "backing-off"
     BLOCKED = "blocked"
     QUARANTINED = "quarantined"
+    ROLLED_BACK = "rolled-back"
     SUSPENDED = "suspended"
     STOPPED = "stopped"
     DELETED = "deleted"
@@ -94,6 +96,7 @@ class Line:
     held: Hold | None = None
     step: LiveStep | None = None
     held_plan: HeldPlan | None = None  # that would do something for it
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +149,12 @@ def _open_steps(steps: Iterable[LiveStep]) -> dict[str, LiveStep]:
 
 def _line(name: str, step: LiveStep | None, facts: Facts) -> Line:
     """One service."""
+    memory = facts.memory.get(name)
     return Line(
         name=name,
         state=_state(name, step, facts),
-        applied=_applied(facts.memory.get(name)),
+        applied=_applied(memory),
+        pin=None if memory is None else memory.pin,
         waiting_for=() if step is None else step.waiting_for,
         last_run=facts.last_runs.get(name),
         held=facts.holds.get(name) or facts.holds.get(EVERYTHING),
@@ -176,7 +181,10 @@ def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
         return State(str(hold.by))
     if step is not None:  # blocked, or held by a prerequisite that cannot run
         return State.FAILED if step.state == "failed" else State.BLOCKED
-    return _of_the_tree(name, facts) or _remembered(facts.memory.get(name), facts.last_runs.get(name))
+    memory = facts.memory.get(name)
+    if name not in facts.invalid and memory is not None and memory.pin is not None and not memory.touched:
+        return State.ROLLED_BACK if memory.digest == memory.pin.release.digest else State.WAITING
+    return _of_the_tree(name, facts) or _remembered(memory, facts.last_runs.get(name))
 
 
 def _of_the_tree(name: str, facts: Facts) -> State | None:
@@ -224,6 +232,7 @@ def _line_document(line: Line) -> dict[str, Any]:
         "waiting_for": [*line.waiting_for],
         "last_run": None if line.last_run is None else runs.run_document(line.last_run),
         "held": None if line.held is None else _held_document(line.held),
+        "rolled_back": None if line.pin is None else _pin_document(line.pin),
     }
 
 
@@ -238,6 +247,18 @@ def _applied_document(applied: Applied) -> dict[str, Any]:
 
 def _held_document(hold: Hold) -> dict[str, Any]:
     return {"by": str(hold.by), "reason": hold.reason, "since": times.iso(hold.since)}
+
+
+def _pin_document(pin: Pin) -> dict[str, Any]:
+    return {
+        "release": pin.release.digest,
+        "instead_of": pin.instead_of,
+        "origin": pin.origin or None,
+        "by": str(pin.by),
+        "because": pin.because,
+        "leader": pin.leader or None,
+        "since": times.iso(pin.since),
+    }
 
 
 def status_rows(lines: Iterable[Line], *, now: float) -> list[tuple[str, ...]]:
@@ -270,6 +291,8 @@ def _note(line: Line, now: float) -> str:
         notes.append(f"next try in {times.rough(line.step.not_before - now)}")
     if line.state is State.HELD and line.held_plan is not None:
         notes.append(f"awaiting approval of plan {line.held_plan.digest[:12]}")
+    if line.pin is not None:
+        notes.append(f"rolled back {times.ago(line.pin.since, now)}: {pins.tell(line.pin)}")
     if line.held is not None:
         notes.append(
             f"{line.held.by} {times.ago(line.held.since, now)}: {line.held.reason or 'no reason given'}"

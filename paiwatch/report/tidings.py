@@ -1,5 +1,6 @@
 """News as the JSON lines that clients of the control socket read. Never prints."""
 
+from dataclasses import asdict
 from typing import Any
 
 from paiwatch.news import (
@@ -9,6 +10,8 @@ from paiwatch.news import (
     PlanApproved,
     PlanHeld,
     StateFailed,
+    RollbackEnded,
+    ServiceRolledBack,
     StepBegan,
     StepDismissed,
     StepEnded,
@@ -30,6 +33,10 @@ def told(news: News) -> dict[str, Any] | None:
             return {"news": "held", **held_document(plan), "steps": count}
         case PlanApproved(digest=digest):
             return {"news": "approved", "digest": digest}
+        case ServiceRolledBack():
+            return {"news": "rolled-back", **asdict(news), "followers": [*news.followers]}
+        case RollbackEnded(service=service, because=because):
+            return {"news": "rollback-ended", "service": service, "because": because}
         case _:
             return _short(news)
 
@@ -42,7 +49,7 @@ def _short(news: News) -> dict[str, Any] | None:
             return {"news": "dismissed", "step": str(step.id), "outcome": str(outcome), "because": because}
         case StepQuarantined(step=step, attempts=attempts):
             reply = {"news": "quarantined", "step": str(step.id), "attempts": attempts}
-            return {**reply, "service": step.id.service}
+            return {**reply, "service": step.id.service, "note": news.note}
         case GenerationClosed(generation=generation, succeeded=succeeded, seconds=seconds):
             return {"news": "closed", "generation": generation, "succeeded": succeeded, "seconds": seconds}
         case _:

@@ -36,6 +36,10 @@ class Streak:
     count: int = 0
     at: float = 0.0
     rests: bool = True
+    is_condemned: bool = False  # a person went back from it
+
+    def is_spent(self, step: Step) -> bool:
+        return self.is_condemned or self.count >= step.retries.attempts
 
 
 class Promises:
@@ -87,7 +91,9 @@ class Promises:
             own.failed.discard(step.id)
             if counts:
                 self.newest.succeeded.add(step.id)
-            if step.last:
+            if step.last and step.instead_of:
+                self.streaks.pop(key, None)
+            elif step.last:
                 self._forget_service(step.id.service)
             if counts or (own is self.newest and not self.world.machine.is_draining):
                 self._forget_dependents(step.id)
@@ -115,6 +121,11 @@ class Promises:
         """A person asked for it."""
         for service in services or {key[0] for key in self.streaks}:
             self._forget_service(service)
+
+    def note_rolled_back(self, service: str, failed: str, good: str) -> None:
+        """A person went back from one release to another."""
+        self.streaks.setdefault((service, failed), Streak()).is_condemned = True
+        self.streaks.pop((service, good), None)
 
     def note_asked(self, plan: Plan) -> None:
         """A person asked for it by name."""
@@ -156,6 +167,7 @@ class Promises:
         streak = self.streaks.get((step.id.service, step.digest), Streak())
         assert begin.attempt == streak.count + 1
         assert streak.count < step.retries.attempts, f"{step.id} is quarantined"
+        assert not streak.is_condemned, f"{step.id} was rolled back"
         if streak.count:
             rest = min(step.retries.max, step.retries.first * 2 ** (streak.count - 1)) / 2
             assert self.world.now >= streak.at + rest, f"{step.id} did not rest"
@@ -198,13 +210,14 @@ class Promises:
 
     def _is_stuck(self, step: Step, expected: Expected) -> bool:
         streak = self.streaks.get((step.id.service, step.digest), Streak())
-        return bool(step.held_by) or step.id in expected.quarantined or streak.count >= step.retries.attempts
+        return bool(step.held_by) or step.id in expected.quarantined or streak.is_spent(step)
 
     def check_quarantine(self, quarantine: Quarantine) -> None:
-        """Only after all attempts failed."""
+        """Only after all attempts failed, or when a person went back from it while it ran."""
         step = quarantine.step
         streak = self.streaks[step.id.service, step.digest]
-        assert streak.count == quarantine.attempts >= step.retries.attempts
+        assert streak.count == quarantine.attempts
+        assert streak.is_spent(step)
         expected = self.open[quarantine.generation]
         assert not expected.has_outcome(step.id)
         expected.quarantined.add(step.id)

@@ -6,9 +6,10 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paiwatch.catalog.service import Dependents, Operator, Removal
+from paiwatch.catalog.service import Dependents, OnFailure, Operator, Removal
 from paiwatch.convergence.events import Draining
 from paiwatch.convergence.progress import is_settled, progress
+from paiwatch.plan import pins
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.plan.asked import Request
 from paiwatch.plan.policy import Policy
@@ -23,6 +24,7 @@ def a_world(chance: random.Random) -> World:
         removed=chance.choice(list(Removal)),
         dependents=chance.choice([Dependents.REFRESH, Dependents.REFRESH, Dependents.IGNORE]),
         retries=RETRIES,
+        on_failure=chance.choice(list(OnFailure)),
     )
     world = World(chance, parallel=chance.randint(1, 5), policy=policy)
     for at, name in enumerate(NAMES[: chance.randint(1, 12)]):
@@ -55,7 +57,19 @@ def disturb(world: World) -> None:
     """Something happens that nobody waited for."""
     chance = world.chance
     match chance.choice(
-        ("commit", "commit", "commit", "unrelated", "crash", "torn", "hold", "retry", "ask", "drain")
+        (
+            "commit",
+            "commit",
+            "commit",
+            "unrelated",
+            "crash",
+            "torn",
+            "person",
+            "person",
+            "retry",
+            "ask",
+            "drain",
+        )
     ):
         case "commit":
             commit(world)
@@ -68,8 +82,8 @@ def disturb(world: World) -> None:
             commit(world)
             world.look(carried_out=chance.randint(0, 3))
             world.crash()
-        case "hold":
-            suspend_or_resume(world)
+        case "person":
+            chance.choice((suspend_or_resume, undo, undo))(world)
         case "retry":
             world.retry(chance.sample(NAMES, chance.randint(0, 2)))
         case "ask":
@@ -88,6 +102,10 @@ def suspend_or_resume(world: World) -> None:
     if holds.pop(name, None) is None:
         holds[name] = Hold(service=name, by=HeldBy.SUSPENDED, reason="test", since=world.now)
     world.change_holds(holds)
+
+
+def undo(world: World) -> None:
+    world.roll_back(world.chance.choice(NAMES))
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -114,6 +132,11 @@ def test_every_promise_holds_in_every_history(seed: int) -> None:
     world.check_converged()
     assert not world.excused()
     assert is_settled(world.machine), progress(world.machine)
+
+    world.retry(NAMES)
+    world.run_until_idle()
+    world.check_converged()
+    assert not pins.pinned(world.memory)
     world.promises.check_all_closed()
 
 

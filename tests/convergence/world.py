@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from paiwatch.catalog.service import Operator, Prerequisite, Retries, Service
+from paiwatch.catalog.service import OnFailure, Operator, Prerequisite, Retries, Service
 from paiwatch.convergence.events import (
     Begin,
     Close,
@@ -23,20 +23,25 @@ from paiwatch.convergence.events import (
     Planned,
     Quarantine,
     Retried,
+    RolledBack,
     Tick,
     Wake,
 )
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle
-from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.plan import pins, rollback
+from paiwatch.plan.applied import Applied, Former, HeldBy, Hold, PinnedBy
 from paiwatch.plan.asked import Request, asked
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
 from paiwatch.plan.policy import Policy
+from paiwatch.plan.rollback import Grounds
+from paiwatch.record import memory as remembering
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_service
 from tests.convergence.promises import Promises
 
+CURSED = "text 4"
 UP = frozenset({Operator.START, Operator.REFRESH})
 
 
@@ -82,6 +87,10 @@ class World:
         self.memory: dict[str, Applied] = {}
         self.holds: dict[str, Hold] = {}
         self.archive: dict[str, Mapping[Operator, str]] = {}
+        self.past: dict[str, list[Former]] = {}
+        self.changed: dict[int, set[tuple[str, str]]] = {}
+        self.has_gone_back = False
+        self.cursed: set[str] = set()  # releases that always fail
         self.up: dict[str, str] = {}
         self.down: set[str] = set()
         self.began_last: dict[str, float] = {}
@@ -102,6 +111,8 @@ class World:
         intents = self.machine.step(event, self.now)
         for intent in intents[:carried_out]:
             self._carry_out(intent)
+        if self.has_gone_back and carried_out is None and not self.is_asked and not self.machine.is_draining:
+            self.look()
         if carried_out is None:
             self.promises.check_no_slot_is_wasted()
             if is_idle(self.machine) and not self.machine.is_draining:
@@ -116,6 +127,7 @@ class World:
                 self.promises.check_dismiss(intent)
             case Quarantine():
                 self.promises.check_quarantine(intent)
+                self._go_back_by_policy(intent.step)
             case Close():
                 self.promises.check_close(intent)
             case Wake():
@@ -126,11 +138,16 @@ class World:
         """Make this plan the newest generation."""
         self.generation += 1
         self.is_asked = is_asked
+        self.changed[self.generation] = {
+            (step.id.service, step.digest) for step in plan.steps if step.kind is Kind.CHANGED
+        }
         self.promises.expect(self.generation, plan)
         self.feed(Planned(plan=plan, generation=self.generation), carried_out=carried_out)
 
     def look(self, *, carried_out: int | None = None) -> None:
         """Plan what the tree asks for, from the record as it is now."""
+        self.has_gone_back = False
+        self._unpin(pins.void(self.tree.desired(), self.memory))
         self.accept(build(self.tree.desired(), self.memory, self.policy), carried_out=carried_out)
 
     def crash(self) -> None:
@@ -158,6 +175,9 @@ class World:
 
     def _begin(self, begin: Begin) -> None:
         step, name = begin.step, begin.step.id.service
+        if (left := remembering.leaves(self.memory.get(name), step)) is not None:
+            others = [each for each in self.past.get(name, ()) if each.release.digest != left.digest]
+            self.past[name] = [Former(release=left, left=begin.generation), *others]
         self.memory[name] = replace(
             self.memory.get(name, Applied(service=name)),
             touched=step.digest,
@@ -169,7 +189,7 @@ class World:
             generation=begin.generation,
             began=self.now,
             ends=self.now + self.chance.randint(1, 20),
-            outcome=self._choose_outcome(),
+            outcome=self._choose_outcome(step),
             versions={other: self.version_of(other) for other in step.prerequisites},
         )
 
@@ -178,9 +198,13 @@ class World:
         release = self.tree.desired().releases.get(step.id.service)
         if release is not None and release.digest == step.digest:
             self.archive[step.digest] = self.tree.services[step.id.service].scripts
+            if self.tree.texts[step.id.service] == CURSED:
+                self.cursed.add(step.digest)
         return self.archive[step.digest]
 
-    def _choose_outcome(self) -> Outcome:
+    def _choose_outcome(self, step: Step) -> Outcome:
+        if step.digest in self.cursed and not self.calm:
+            return Outcome.FAILED
         if self.calm or self.chance.random() < 0.65:
             return Outcome.SUCCEEDED
         return self.chance.choice((Outcome.FAILED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.INTERRUPTED))
@@ -247,6 +271,7 @@ class World:
                 self.change_holds({other: hold for other, hold in self.holds.items() if other != name})
         elif step.kind is Kind.REMOVED:
             del self.memory[name]
+            self.past.pop(name, None)
         else:
             self.memory[name] = replace(self.memory[name], digest="")
             by = HeldBy.STOPPED if step.id.operator is Operator.STOP else HeldBy.DELETED
@@ -270,8 +295,61 @@ class World:
         self.holds = holds
         self.feed(HoldsChanged(holds=dict(holds)))
 
+    def roll_back(self, name: str) -> None:
+        """As `paiwatch rollback`, where there is something to go back to."""
+        desired = self.tree.desired()
+        if name not in desired.releases:
+            return
+        wanted = desired.releases[name].digest
+        if self._pin(name, wanted, PinnedBy.PERSON):
+            pin = self.memory[name].pin
+            assert pin is not None
+            self.promises.note_rolled_back(name, wanted, pin.release.digest)
+            self.feed(RolledBack(service=name, instead_of=wanted, release=pin.release.digest))
+            self.look()
+
+    def _go_back_by_policy(self, step: Step) -> None:
+        """As the daemon does when retries are used up."""
+        name, release = step.id.service, self.tree.desired().releases.get(step.id.service)
+        if self.policy.on_failure is OnFailure.KEEP or step.kind in {Kind.ASKED, Kind.REMOVED}:
+            return
+        if step.instead_of or release is None or release.digest != step.digest:
+            return
+        applied = self.memory[name]
+        if applied.digest != step.digest and (applied.pin is None or applied.pin.instead_of != step.digest):
+            self.has_gone_back |= self._pin(name, step.digest, PinnedBy.POLICY)
+
+    def _pin(self, name: str, wanted: str, by: PinnedBy) -> bool:
+        """Choose and write down; whether there was anything to go back to."""
+        book = self.machine.failing.book
+        bad = {key for key, failures in book.items() if failures.quarantined}
+        past = self.past.get(name, ())
+        good = rollback.good_releases(self.memory.get(name), past, generation=self.generation)
+        target = rollback.last_good(name, wanted, good, bad)
+        if target is None:
+            return False
+        found = rollback.pins(
+            name,
+            target,
+            Grounds(by=by, since=self.now, because="a test"),
+            desired=self.tree.desired(),
+            memory=self.memory,
+            past=self.past,
+            changed=self.changed[target.left],
+        )
+        for other, pin in found.items():
+            self.memory[other] = replace(self.memory[other], pin=pin)
+        return True
+
+    def _unpin(self, services: Iterable[str]) -> None:
+        for name in services:
+            self.memory[name] = replace(self.memory[name], pin=None)
+
     def retry(self, services: Iterable[str] = ()) -> None:
-        """As `paiwatch retry`: forget failures, then look again."""
+        """As `paiwatch retry`: forget failures and the rollbacks of those that are named, then look again."""
+        chosen = set(services)
+        held = pins.pinned(self.memory)
+        self._unpin([name for name, pin in held.items() if {name, pin.leader} & chosen])
         self.promises.note_retry(frozenset(services))
         self.feed(Retried(services=frozenset(services)))
         self.look()
@@ -299,11 +377,12 @@ class World:
 
     def excused(self) -> set[str]:
         """Services that need not be as desired: held, invalid, quarantined, or standing on one that is."""
-        desired = self.tree.desired()
+        desired = pins.substitute(self.tree.desired(), self.memory)
         quarantined = {
             service
             for (service, digest), failures in self.machine.failing.book.items()
             if failures.quarantined
+            and (service not in desired.releases or desired.releases[service].digest == digest)
         }
         bad = set(self.holds) | set(desired.invalid) | quarantined
         for name in self.tree.services:  # prerequisites come first in it
@@ -312,8 +391,8 @@ class World:
         return bad
 
     def check_converged(self) -> None:
-        """The world is what the newest commit asks for, wherever nothing excuses it."""
-        desired, excused = self.tree.desired(), self.excused()
+        """The world is what the newest commit asks for, rollbacks heeded, wherever nothing excuses it."""
+        desired, excused = pins.substitute(self.tree.desired(), self.memory), self.excused()
         for name, release in desired.releases.items():
             if name in excused:
                 continue

@@ -79,6 +79,7 @@ def test_the_pin_names_both_releases_and_the_grounds() -> None:
             since=3.0,
             by=PinnedBy.POLICY,
             because="start failed",
+            left=5,
             origin="run 7",
         )
     }

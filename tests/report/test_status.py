@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from paiwatch.convergence.events import Outcome
-from paiwatch.plan.applied import Applied, HeldBy, Hold
+from paiwatch.plan.applied import Applied, HeldBy, Hold, Pin, PinnedBy
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.rows import RunRow
 from paiwatch.report import status as report
@@ -25,6 +25,12 @@ def a_step(state: str, **fields: Any) -> LiveStep:
 
 def a_hold(by: HeldBy, service: str = "web", digest: str = "") -> Hold:
     return Hold(service=service, by=by, reason="because", since=950.0, digest=digest)
+
+
+PIN = Pin(
+    instead_of="e" * 64, release=APPLIED, since=940.0, by=PinnedBy.PERSON, because="slow", origin="run 7"
+)
+PINNED = replace(APPLIED, pin=PIN)
 
 
 HELD = HeldPlan(digest="h" * 64, services=("web",), reasons=("it touches 9 services",), since=900.0)
@@ -83,6 +89,22 @@ def facts(
             State.UP_TO_DATE,
             id="old-quarantine",
         ),
+        pytest.param(facts(PINNED), State.ROLLED_BACK, id="rolled-back"),
+        pytest.param(
+            facts(PINNED, hold=a_hold(HeldBy.QUARANTINED, digest="e" * 64)),
+            State.ROLLED_BACK,
+            id="rolled-back-from-what-is-quarantined",
+        ),
+        pytest.param(facts(replace(PINNED, digest="e" * 64)), State.WAITING, id="to-be-rolled-back"),
+        pytest.param(
+            facts(replace(PINNED, touched=APPLIED.digest), a_run(Outcome.FAILED)),
+            State.FAILED,
+            id="rollback-failed",
+        ),
+        pytest.param(
+            facts(PINNED, hold=a_hold(HeldBy.SUSPENDED)), State.SUSPENDED, id="rolled-back-and-suspended"
+        ),
+        pytest.param(facts(PINNED, invalid=frozenset({"web"})), State.INVALID, id="rolled-back-and-invalid"),
         pytest.param(facts(APPLIED, invalid=frozenset({"web"})), State.INVALID, id="invalid"),
         pytest.param(facts(APPLIED, kept=frozenset({"web"})), State.KEPT, id="kept"),
         pytest.param(facts(APPLIED, held_plan=HELD), State.HELD, id="in-a-plan-that-waits"),
@@ -163,6 +185,7 @@ def test_the_document_has_the_agreed_shape() -> None:
                     "reasons": [],
                 },
                 "held": {"by": "suspended", "reason": "because", "since": "1970-01-01T00:15:50.000Z"},
+                "rolled_back": None,
             }
         ],
     }
@@ -199,3 +222,22 @@ def test_a_plan_that_waits_is_told_with_its_digest_and_reason() -> None:
     }
     assert not seen.settled
     assert report.status_rows(seen.services, now=1000.0)[0][-1] == "awaiting approval of plan hhhhhhhhhhhh"
+
+
+def test_what_is_rolled_back_is_told_in_the_document_and_in_the_note() -> None:
+    found = report.status(facts(PINNED))
+
+    assert not found.settled
+    assert report.status_document(found)["services"][0]["rolled_back"] == {
+        "release": "d" * 64,
+        "instead_of": "e" * 64,
+        "origin": "run 7",
+        "by": "person",
+        "because": "slow",
+        "leader": None,
+        "since": "1970-01-01T00:15:40.000Z",
+    }
+    ((*_, note),) = report.status_rows(found.services, now=1000.0)
+    assert note == (
+        "rolled back 1 min ago: release dddddddd (run 7) runs instead of eeeeeeee, which the tree asks for: slow"
+    )
