@@ -17,6 +17,7 @@ from paiwatch.errors import ConfigError, TransientError
 from paiwatch.problem import Problem, Severity
 from paiwatch.snapshot import Commit, Entry, Mode, Revision, Tree
 from paiwatch.sources.keep import Keep
+from paiwatch.sources.scratch import is_scratch
 
 _TRIES = 12
 _PAUSE = 0.02  # seconds after the first disagreement; grows with each
@@ -58,7 +59,8 @@ class _Pass:
 
 
 class LiveDirectory:
-    """The files below `root`, which may be a symlink that is switched. Nothing named `.git` counts; no link is followed.
+    """The files below `root`, which may be a symlink that is switched. Nothing named `.git` counts, nor what
+    editors keep beside their files; no link is followed.
 
     Contents are kept in `keep` as they were at the look. Used by one thread; `problems` is safe to read from any.
     """
@@ -172,7 +174,7 @@ class LiveDirectory:
                 self._walk_folder(inner, f"{path}/", found)
             finally:
                 os.close(inner)
-        elif stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode):
+        elif (stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode)) and not is_scratch(entry.name):
             seen = self._cache.get(path)
             if seen is None or not seen.is_sure or seen.signature != _signature(facts):
                 seen = self._take(folder, entry.name, facts)

@@ -110,6 +110,37 @@ def test_an_editors_atomic_save_is_seen(root: Path, live: LiveDirectory) -> None
     assert "src/b/.file.swp" not in tree.files
 
 
+@pytest.mark.parametrize(
+    "scratch",
+    [
+        ".file.swp",
+        ".file.swo",
+        "4913",
+        "file~",
+        "#file#",
+        ".#file",
+        "file___jb_tmp___",
+        ".nfs000000000012ab340000001",
+    ],
+)
+def test_what_an_editor_keeps_beside_its_file_is_no_change(
+    root: Path, live: LiveDirectory, scratch: str
+) -> None:
+    before = live.look(folder="src")
+    if scratch.startswith(".#"):
+        (root / "src/b" / scratch).symlink_to("me@host.4711")
+    else:
+        (root / "src/b" / scratch).write_text("half a line")
+
+    assert live.look(folder="src", since=before) is before
+
+
+def test_folders_may_be_called_as_they_like(root: Path, live: LiveDirectory) -> None:
+    write(root, {"src/b/old~/4913.txt": "x", "src/b/swp": "", "src/b/~": "", "src/b/.swp": ""})
+
+    assert {"src/b/old~/4913.txt", "src/b/swp", "src/b/~", "src/b/.swp"} <= live.look(folder=".").files.keys()
+
+
 def test_content_is_read_as_it_was_at_the_look(root: Path, live: LiveDirectory) -> None:
     tree = live.look(folder=".")
     oid = tree.files["src/b/file"].oid
