@@ -1,6 +1,7 @@
 """The gate: which plan may be accepted. It remembers, in the record, the one that waits for a person and the one that was approved.
 
-An approval binds to the digest of one plan: it ends when that plan is done, and when another one comes in its place.
+An approval binds to the digest of one plan: it ends when that plan is done, and when another one comes in its place. What a
+crash left of the plan is no other one: the approval goes over to it.
 """
 
 from dataclasses import replace
@@ -40,7 +41,7 @@ class Gate:
         approved = await self._known()
         found = guard.judge(plan, memory, self._limits)
         if approved and approved != plan.digest:
-            await self._withdraw()
+            approved = await self._move_or_withdraw(plan, found)
         if found is None or approved == found.digest:
             await self._hold(None)
             return True
@@ -88,6 +89,17 @@ class Gate:
             held = plan and replace(plan, since=self._clock.wall())
             await self._writer.insist(lambda: self._record.approvals.hold(held))
             self.held = held
+
+    async def _move_or_withdraw(self, plan: Plan, found: HeldPlan | None) -> str:
+        """The approval that is in force when this plan comes in place of the approved one."""
+        approvals = self._record.approvals
+        if found is None or not await self._writer.do(lambda: approvals.covers(plan)):
+            await self._withdraw()
+            return ""
+        at = self._clock.wall()
+        await self._writer.do(lambda: approvals.approve(found.digest, at=at))
+        self._approved = found.digest
+        return found.digest
 
     async def _withdraw(self) -> None:
         await self._writer.insist(self._record.approvals.withdraw)

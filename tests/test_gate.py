@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from paiwatch.plan.plan import Plan
 from paiwatch.plan.policy import Guard
 from paiwatch.record.history import History
 from paiwatch.record.store import Record
+from paiwatch.snapshot import Revision
 from paiwatch.units import Limit
 from paiwatch.writer import Writer
 from tests.record.runs import a_step
@@ -94,6 +97,38 @@ def test_another_plan_needs_its_own_approval_and_ends_the_first(tmp_path: Path) 
         assert not await gate.opens(BIG, {})
 
     at_the_gate(tmp_path, work)
+
+
+def test_what_a_crash_left_of_an_approved_plan_goes_on_and_nothing_else_does(tmp_path: Path) -> None:
+    rest = a_plan("f", "y", "z", "x2")
+    left = replace(rest, steps=BIG.steps)  # as many steps, another digest: others wait for them now
+    elsewhere = replace(left, config="another commit")
+    other_release = replace(left, steps=tuple(replace(step, digest="h" * 64) for step in BIG.steps))
+
+    async def live(gate: Gate) -> None:
+        await gate.approve("bbbbbbbb", BIG, {})
+        assert await gate.opens(BIG, {})
+
+    async def live_again(gate: Gate) -> None:
+        assert await gate.opens(left, {})
+        assert await gate.opens(left, {})
+        await gate.closed(left)
+        assert not await gate.opens(left, {})
+
+    async def refuse(gate: Gate, plan: Plan) -> None:
+        assert not await gate.opens(plan, {})
+        assert not await gate.opens(left, {})
+
+    for number, stranger in enumerate((rest, elsewhere, other_release)):
+        state = tmp_path / str(number)
+        at_the_gate(state, live)
+        with Record.open(state) as record:
+            record.accept(BIG, Revision(id=BIG.config), Revision(id=BIG.src), at=1.0)
+        at_the_gate(state, partial(refuse, plan=stranger))
+    at_the_gate(tmp_path, live)
+    with Record.open(tmp_path) as record:
+        record.accept(BIG, Revision(id=BIG.config), Revision(id=BIG.src), at=1.0)
+    at_the_gate(tmp_path, live_again)
 
 
 def test_what_needs_no_approval_passes_while_another_waits(tmp_path: Path) -> None:

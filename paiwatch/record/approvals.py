@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Connection, delete, insert, select
 
 from paiwatch.plan.guard import HeldPlan
+from paiwatch.plan.plan import Plan
 from paiwatch.record.encoding import milliseconds, seconds, to_json
-from paiwatch.record.schema import approvals, held_plans
+from paiwatch.record.schema import approvals, generations, held_plans, steps
 
 
 def read_held(connection: Connection) -> HeldPlan | None:
@@ -45,6 +46,25 @@ class Approvals:
         """What may go ahead."""
         with self._transaction() as connection:
             return read_approved(connection)
+
+    def covers(self, plan: Plan) -> bool:
+        """Whether this is what is left of the approved plan once that was accepted: same snapshot, no step that it did not have."""
+        with self._transaction() as connection:
+            accepted = (
+                select(generations.c.id)
+                .where(
+                    generations.c.digest == read_approved(connection),
+                    generations.c.config_id == plan.config,
+                    generations.c.src_id == plan.src,
+                )
+                .order_by(generations.c.id.desc())
+                .limit(1)
+            )
+            had = select(steps.c.service, steps.c.operator, steps.c.digest).where(
+                steps.c.generation == accepted.scalar_subquery()
+            )
+            approved = {tuple(row) for row in connection.execute(had)}
+        return all((step.id.service, str(step.id.operator), step.digest) in approved for step in plan.steps)
 
     def hold(self, plan: HeldPlan | None) -> None:
         """Nothing, or this one, waits now."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from paiwatch import client
+from paiwatch.record.history import History
 from tests.e2e.platform import Platform
 
 
@@ -84,3 +86,35 @@ def test_after_an_end_in_haste_it_waits_until_it_is_resumed(platform: Platform) 
     assert outcomes(platform) == ["interrupted"]
     platform.cli("resume", "web")
     platform.wait_until(lambda: platform.value("web") != "", "web runs")
+
+
+def test_what_a_crash_left_of_an_approved_plan_needs_no_second_approval(tmp_path: Path) -> None:
+    lab = Platform(tmp_path)
+    lab.build(dict.fromkeys(("one", "two", "three"), ()))
+    for name in ("one", "two"):
+        lab.add(name, work=f"[ ! -e {tmp_path}/slow ] || sleep 60")
+    (tmp_path / "slow").touch()
+    with (tmp_path / "config.yaml").open("a") as settings:
+        settings.write("guard: {max_services: 1}\n")
+    lab.start()
+    lab.wait_until(lambda: bool(approve(lab)), "the plan waits for an approval")
+    lab.wait_until(lambda: lab.value("three") != "" and len(lab.trace()) == 4, "one step done, two under way")
+
+    lab.kill()
+    (tmp_path / "slow").unlink()
+    lab.start()
+    lab.wait_settled(lab.git(lab.work, "rev-parse", "HEAD").strip())
+    lab.kill()
+
+    assert [lab.value(name) for name in ("one", "two", "three")] == ["0 steady"] * 3
+    assert lab.log().count('"plan.held"') == 1
+
+
+def approve(lab: Platform) -> bool:
+    """Approve the plan that waits; whether one did."""
+    with History.open(lab.root / "state") as past:
+        waiting = past.held_plan()
+    if waiting is None:
+        return False
+    reply = client.ask(lab.root / "state", {"verb": "approve", "digest": waiting.digest})
+    return bool(reply and reply["ok"])
