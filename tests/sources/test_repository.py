@@ -122,15 +122,6 @@ def test_kinds_of_files_and_odd_names_come_through(tmp_path: Path) -> None:
     repository.close()
 
 
-@pytest.mark.parametrize("attributes", ["* text eol=crlf", "* filter=evil", "* export-ignore"])
-def test_attributes_change_no_byte(tmp_path: Path, attributes: str) -> None:
-    folder = a_work_tree(tmp_path / "attributes", {".gitattributes": attributes, "file": "one\ntwo\n"})
-    repository = a_repository(tmp_path / "home", folder)
-
-    assert texts(repository, repository.look(folder="."))["file"] == "one\ntwo\n"
-    repository.close()
-
-
 def test_reading_nothing_and_the_same_twice_is_fine(tmp_path: Path, bare: Path) -> None:
     repository = a_repository(tmp_path / "home", bare)
     oid = repository.look(folder=".").files["layout.yaml"].oid

@@ -1,0 +1,99 @@
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paiwatch.errors import TransientError
+from paiwatch.sources.calls import Calls
+from tests.sources.origins import children, descriptors, processes_naming
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_behind() -> Iterator[None]:
+    processes, files = children(), descriptors()
+    yield
+    assert children() == processes
+    assert descriptors() == files
+
+
+def an_upload_pack(folder: Path, text: str) -> str:
+    """A program that git starts for the other side of a path."""
+    program = folder / "upload-pack"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return f"--upload-pack={program}"
+
+
+def test_what_git_said_and_how_it_ended_is_told_apart() -> None:
+    calls = Calls({}, timeout=30)
+
+    version, nonsense = calls.run("version"), calls.run("no-such-verb")
+
+    assert (version.status, version.err, version.is_late) == (0, "", False)
+    assert version.out.startswith(b"git version ")
+    assert nonsense.status == 1
+    assert "no-such-verb" in nonsense.err
+
+
+def test_more_output_than_pipes_hold_comes_through(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(os.urandom(3_000_000))
+    calls = Calls({}, timeout=30)
+
+    answer = calls.run("diff", "--no-index", "--text", "--", "/dev/null", str(tmp_path / "big"))
+
+    assert len(answer.out) > 3_000_000
+
+
+@pytest.mark.parametrize(
+    "stubborn", ["sleep 617", "trap '' TERM; sleep 617 & sleep 617", "exec 2>&- 1>&-; sleep 617"]
+)
+def test_a_call_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path, stubborn: str) -> None:
+    calls = Calls({}, timeout=0.3)
+    started = time.monotonic()
+
+    answer = calls.run("ls-remote", an_upload_pack(tmp_path, f"# {tmp_path}\n{stubborn}"), str(tmp_path))
+
+    assert answer.is_late or answer.status > 0
+    assert time.monotonic() - started < 20
+    assert processes_naming("sleep 617") == []
+    assert processes_naming(str(tmp_path)) == []
+
+
+def test_what_a_call_leaves_running_ends_with_it(tmp_path: Path) -> None:
+    background = an_upload_pack(tmp_path, "sleep 618 >/dev/null 2>&1 &")
+    calls = Calls({}, timeout=20)
+
+    answer = calls.run("ls-remote", background, str(tmp_path))
+
+    assert not answer.is_late
+    assert processes_naming("sleep 618") == []
+
+
+def test_abort_ends_the_call_and_forbids_others(tmp_path: Path) -> None:
+    calls = Calls({}, timeout=60)
+    reached = tmp_path / "reached"
+    hanging = an_upload_pack(tmp_path, f"touch {reached}; sleep 619")
+    thread = threading.Thread(target=calls.run, args=("ls-remote", hanging, str(tmp_path)))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not reached.exists() and time.monotonic() < deadline:
+        thread.join(0.01)
+
+    calls.abort()
+    thread.join(20)
+
+    assert not thread.is_alive()
+    assert processes_naming("sleep 619") == []
+    with pytest.raises(TransientError, match="paiwatch stops"):
+        calls.run("version")
+
+
+def test_a_machine_without_git_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    calls = Calls({"PATH": "/nowhere"}, timeout=1)
+
+    with pytest.raises(TransientError, match="git cannot be started"):
+        calls.run("version")
