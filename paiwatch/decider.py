@@ -5,7 +5,7 @@ is handled to the end before the next, so nothing in the middle needs a lock. It
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
 from paiwatch.clock import Clock
@@ -29,6 +29,7 @@ from paiwatch.convergence.events import (
 from paiwatch.convergence.holding import is_held
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle, is_settled, progress
+from paiwatch.convergence.wishes import Belongs, Make, Wish, Wishes
 from paiwatch.errors import ConfigError, StoreError
 from paiwatch.gate import Gate
 from paiwatch.inbox import Command, Looked, Underway
@@ -42,6 +43,7 @@ from paiwatch.news import (
 )
 from paiwatch.plan import pins
 from paiwatch.plan.applied import Memory
+from paiwatch.plan.beside import beside
 from paiwatch.plan.build import Planner
 from paiwatch.plan.excerpt import excerpt, once
 from paiwatch.plan.guard import HeldPlan
@@ -89,6 +91,7 @@ class Decider:
         self._turned: frozenset[str] = frozenset()  # services that policy has just rolled back
         self._render = render
         self._planner = Planner(policy)
+        self._wishes = Wishes()
         self._clock = clock
         self._tell = tell
         self._retention = retention
@@ -201,8 +204,25 @@ class Decider:
 
     # ── for commands, inside `between_events` ───────────────────────────────────────────────────────────────────────
 
-    async def accept(self, plan: Plan, *, asked: bool = False) -> asyncio.Future[bool]:
-        """Make this plan the generation in force; the future tells whether it succeeded, once it is closed."""
+    async def fulfil(self, wished: Plan, make: Make, belongs: Belongs) -> asyncio.Future[bool]:
+        """Do what a person asks, beside what the trees ask of services that have nothing to do with it.
+
+        The future tells whether all of it succeeded. Raises StoreError when it cannot be written down.
+        """
+        assert self.desired is not None
+        plan, memory = await self._plan(self.desired)
+        is_open = self._converges and await self._gate.opens(plan, memory)
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._wishes.add(Wish(make, belongs, {step.id for step in wished.steps}, answer.set_result))
+        try:
+            await self.accept(beside(plan, wished, self.desired, memory) if is_open else wished, asked=True)
+        except StoreError:
+            self._wishes.take_back()
+            raise
+        return answer
+
+    async def accept(self, plan: Plan, *, asked: bool = False) -> None:
+        """Make this plan the generation in force. Raises StoreError when it cannot be written and somebody who `asked` is told."""
         assert self.desired is not None
         plan = self._runner.without_secrets(plan)
         snapshot = self.desired.snapshot
@@ -214,15 +234,13 @@ class Decider:
         write = self._writer.do if asked else self._writer.insist  # a person is told, and may ask again
         self.generation = await write(lambda: self._record.accept(plan, *revisions, at=at))
         self.ids = snapshot.ids
-        underway = Underway(plan=plan, began=self._clock.monotonic(), asked=asked)
-        self._open[self.generation] = underway
+        self._open[self.generation] = Underway(plan=plan, began=self._clock.monotonic())
         self._runner.prepare(self.generation, wanted, {**releases, **archived})
         self._latest = GenerationAccepted(
             generation=self.generation, config=revisions[0], src=revisions[1], plan=plan
         )
         self._tell(self._latest)
         await self.feed(Planned(plan=plan, generation=self.generation))
-        return underway.closed
 
     async def replan(self, *, anew: bool = False) -> None:
         """Compare the record with the world again; accept the plan unless it is the one in force.
@@ -230,12 +248,16 @@ class Decider:
         `anew` accepts that too, if it has steps: what got its outcome under the old generation is tried under a new one.
         A plan that waits for an approval is not accepted: what was accepted before goes on.
         """
-        if self.desired is None or not self._converges or any(each.asked for each in self._open.values()):
+        if self.desired is None or not self._converges:
             return
         await self.rollbacks.end_void(self.desired)
         plan, memory = await self._plan(self.desired)
+        is_open = await self._gate.opens(plan, memory)
+        if (wished := self._wishes.rest(self.desired, memory)) is not None:
+            plan = beside(plan, wished, self.desired, memory) if is_open else wished
+            is_open = True
         is_known = self._is_known(plan) and not (anew and plan.steps)
-        if await self._gate.opens(plan, memory) and not is_known:
+        if is_open and not is_known:
             await self.accept(plan)
         self.planned.set()
 
@@ -268,7 +290,12 @@ class Decider:
         if not plan.steps:
             await self.replan()
             return "nothing has to run for it"
-        return await self.accept(once(plan), asked=True)
+
+        def again(names: Collection[str], desired: Desired, memory: Memory) -> Plan:
+            plan = self._planner.plan(desired, memory)
+            return once(excerpt(plan, lambda step: step.id.service in names))
+
+        return await self.fulfil(once(plan), again, lambda step: bool(step.instead_of))
 
     async def _go_back(self, services: frozenset[str]) -> None:
         """Plan anew. Where that plan waits for an approval these go back all the same, beside what was accepted before."""
@@ -280,8 +307,11 @@ class Decider:
         def belongs(step: Step) -> bool:
             return step.id.service in services or accepted.get(step.id) == step.digest
 
-        plan, _ = await self._plan(self.desired)
-        await self.accept(excerpt(plan, belongs))
+        plan, memory = await self._plan(self.desired)
+        plan = excerpt(plan, belongs)
+        if (wished := self._wishes.rest(self.desired, memory)) is not None:
+            plan = beside(plan, wished, self.desired, memory)
+        await self.accept(plan)
 
     async def refresh_holds(self) -> None:
         """Read the holds of the record again and tell the machine."""
@@ -300,9 +330,12 @@ class Decider:
         self._wake_at = None
         for intent in self._machine.step(event, self._clock.monotonic()):
             await self._carry_out(intent)
-        if self._turned and not self._draining:
-            services, self._turned = self._turned, frozenset()
-            await self._go_back(services)
+        has_answered = self._wishes.settle(self._machine.board)
+        turned, self._turned = self._turned, frozenset()
+        if turned and not self._draining:
+            await self._go_back(turned)
+        elif has_answered and not self._draining:
+            await self.replan()  # what was left to the wish is the trees' again
 
     async def _plan(self, desired: Desired) -> tuple[Plan, Memory]:
         """What is to be done now, and the memory it was compared with."""
@@ -429,10 +462,9 @@ class Decider:
         self._tell(
             GenerationClosed(generation=generation, succeeded=succeeded, replaced=replaced, seconds=seconds)
         )
-        underway.closed.set_result(succeeded)
         try:
             await self._runner.prune(self._retention)
         except StoreError as fault:
             self._tell(PruneFailed(message=str(fault)))
-        if underway.asked or self._gate.held is not None:
+        if self._gate.held is not None:
             await self.replan()

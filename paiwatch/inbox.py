@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from paiwatch.plan.plan import Plan
 from paiwatch.releases.release import Desired
@@ -24,11 +24,9 @@ class Command:
     done: asyncio.Future[object]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Underway:
-    """A generation that is not closed yet, and whoever waits for its end."""
+    """A generation that is not closed yet. `began` is the machine's clock."""
 
     plan: Plan
     began: float
-    asked: bool
-    closed: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())

@@ -1,18 +1,21 @@
 """Service management: one operator over a list of services, in the right order, as `paiwatch service` asks for it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from functools import partial
 
 from paiwatch.catalog.service import Operator
 from paiwatch.desk import Desk, Reply, Request
 from paiwatch.errors import ConfigError
 from paiwatch.news import News
-from paiwatch.plan.applied import HeldBy, Hold
+from paiwatch.plan.applied import HeldBy, Hold, Memory
 from paiwatch.plan.asked import Request as AskedFor
 from paiwatch.plan.asked import asked
 from paiwatch.plan.excerpt import once
+from paiwatch.plan.plan import Kind, Plan
 from paiwatch.problem import errors
+from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 _DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
@@ -26,23 +29,23 @@ async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
     heard: asyncio.Queue[News | None] = asyncio.Queue()
     desk.listeners.add(heard.put_nowait)
     try:
-        closed = await desk.decider.between_events(lambda: _accept_asked(desk, operator, request))
-        async for news in until(closed, heard):
+        answer = await desk.decider.between_events(lambda: _fulfil(desk, operator, request))
+        async for news in until(answer, heard):
             if (reply := told(news)) is not None:
                 yield reply
-        yield {"ok": True, "succeeded": closed.result()}
+        yield {"ok": True, "succeeded": answer.result()}
     finally:
         desk.listeners.discard(heard.put_nowait)
 
 
-async def until(closed: asyncio.Future[bool], heard: asyncio.Queue[News | None]) -> AsyncIterator[News]:
-    """What is heard until the generation is closed, its last news included."""
-    closed.add_done_callback(lambda _: heard.put_nowait(None))
+async def until(answer: asyncio.Future[bool], heard: asyncio.Queue[News | None]) -> AsyncIterator[News]:
+    """What is heard until all of it is done, its last news included."""
+    answer.add_done_callback(lambda _: heard.put_nowait(None))
     while (news := await heard.get()) is not None:
         yield news
 
 
-async def _accept_asked(desk: Desk, operator: Operator, request: Request) -> "asyncio.Future[bool]":
+async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "asyncio.Future[bool]":
     desired = desk.desired
     memory = await desk.writer.do(desk.record.memory)
     names = tuple(request.get("names", ()))
@@ -56,7 +59,12 @@ async def _accept_asked(desk: Desk, operator: Operator, request: Request) -> "as
     if faults := errors(plan.problems):
         raise ConfigError(f"cannot {operator} that", faults)
     await _hold_or_lift(desk, operator, frozenset(step.id.service for step in plan.steps))
-    return await desk.decider.accept(plan, asked=True)
+
+    def again(left: Collection[str], desired: Desired, memory: Memory) -> Plan:
+        rest = replace(wish, names=tuple(left), skip=frozenset(), only=True)
+        return once(asked(rest, desired, memory, desk.policy))
+
+    return await desk.decider.fulfil(plan, again, lambda step: step.kind is Kind.ASKED)
 
 
 async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> frozenset[str]:

@@ -37,9 +37,10 @@ class Streak:
     at: float = 0.0
     rests: bool = True
     is_condemned: bool = False  # a person went back from it
+    is_quarantined: bool = False
 
     def is_spent(self, step: Step) -> bool:
-        return self.is_condemned or self.count >= step.retries.attempts
+        return self.is_condemned or self.is_quarantined or self.count >= step.retries.attempts
 
 
 class Promises:
@@ -166,7 +167,8 @@ class Promises:
         step = begin.step
         streak = self.streaks.get((step.id.service, step.digest), Streak())
         assert begin.attempt == streak.count + 1
-        assert streak.count < step.retries.attempts, f"{step.id} is quarantined"
+        if step.kind is not Kind.ASKED:  # a person's own try is made, whatever failed just before
+            assert streak.count < step.retries.attempts, f"{step.id} is quarantined"
         assert not streak.is_condemned, f"{step.id} was rolled back"
         if streak.count:
             rest = min(step.retries.max, step.retries.first * 2 ** (streak.count - 1)) / 2
@@ -218,6 +220,7 @@ class Promises:
         streak = self.streaks[step.id.service, step.digest]
         assert streak.count == quarantine.attempts
         assert streak.is_spent(step)
+        streak.is_quarantined = True
         expected = self.open[quarantine.generation]
         assert not expected.has_outcome(step.id)
         expected.quarantined.add(step.id)

@@ -5,7 +5,7 @@ twice) and checks every promise at every moment it can be broken. Nothing in it 
 """
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from paiwatch.catalog.service import OnFailure, Operator, Prerequisite, Retries, Service
@@ -29,10 +29,13 @@ from paiwatch.convergence.events import (
 )
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle
+from paiwatch.convergence.wishes import Wish, Wishes
 from paiwatch.plan import pins, rollback
-from paiwatch.plan.applied import Applied, Former, HeldBy, Hold, PinnedBy
+from paiwatch.plan.applied import Applied, Former, HeldBy, Hold, Memory, PinnedBy
 from paiwatch.plan.asked import Request, asked
+from paiwatch.plan.beside import beside
 from paiwatch.plan.build import build
+from paiwatch.plan.excerpt import once
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
 from paiwatch.plan.policy import Policy
 from paiwatch.plan.rollback import Grounds
@@ -99,7 +102,8 @@ class World:
         self.wake: float | None = None
         self.versions = 0
         self.generation = 0
-        self.is_asked = False
+        self.wishes = Wishes()
+        self.answers: list[bool] = []
         self.promises = Promises(self)
         self.machine = Machine(self.limits)
 
@@ -111,7 +115,8 @@ class World:
         intents = self.machine.step(event, self.now)
         for intent in intents[:carried_out]:
             self._carry_out(intent)
-        if self.has_gone_back and carried_out is None and not self.is_asked and not self.machine.is_draining:
+        has_answered = carried_out is None and self.wishes.settle(self.machine.board)
+        if (self.has_gone_back or has_answered) and carried_out is None and not self.machine.is_draining:
             self.look()
         if carried_out is None:
             self.promises.check_no_slot_is_wasted()
@@ -134,10 +139,9 @@ class World:
                 assert intent.at > self.now
                 self.wake = intent.at
 
-    def accept(self, plan: Plan, *, is_asked: bool = False, carried_out: int | None = None) -> None:
+    def accept(self, plan: Plan, *, carried_out: int | None = None) -> None:
         """Make this plan the newest generation."""
         self.generation += 1
-        self.is_asked = is_asked
         self.changed[self.generation] = {
             (step.id.service, step.digest) for step in plan.steps if step.kind is Kind.CHANGED
         }
@@ -145,10 +149,15 @@ class World:
         self.feed(Planned(plan=plan, generation=self.generation), carried_out=carried_out)
 
     def look(self, *, carried_out: int | None = None) -> None:
-        """Plan what the tree asks for, from the record as it is now."""
+        """Plan what the tree asks for, from the record as it is now, beside what a person waits for."""
+        desired = self.tree.desired()
         self.has_gone_back = False
-        self._unpin(pins.void(self.tree.desired(), self.memory))
-        self.accept(build(self.tree.desired(), self.memory, self.policy), carried_out=carried_out)
+        self._unpin(pins.void(desired, self.memory))
+        plan = build(desired, self.memory, self.policy)
+        if (wished := self.wishes.rest(desired, self.memory)) is not None:
+            self.promises.note_asked(wished)
+            plan = beside(plan, wished, desired, self.memory)
+        self.accept(plan, carried_out=carried_out)
 
     def crash(self) -> None:
         """Kill the daemon and all it runs, at any moment; then start it again on what the record knows."""
@@ -157,6 +166,7 @@ class World:
         book = self.machine.failing.book
         self.running.clear()
         self.promises.forget_open()
+        self.wishes = Wishes()
         self.machine = Machine(self.limits, failures=book, holds=self.holds)
         self.look()
 
@@ -168,6 +178,7 @@ class World:
         assert is_idle(self.machine)
         self.promises.check_all_closed()
         self.promises.forget_open()
+        self.wishes = Wishes()
         self.machine = Machine(self.limits, failures=self.machine.failing.book, holds=self.holds)
         self.look()
 
@@ -356,9 +367,17 @@ class World:
 
     def ask(self, request: Request) -> None:
         """As `paiwatch service …`."""
-        plan = asked(request, self.tree.desired(), self.memory, self.policy)
-        self.promises.note_asked(plan)
-        self.accept(plan, is_asked=True)
+        desired = self.tree.desired()
+        wished = once(asked(request, desired, self.memory, self.policy))
+        self.promises.note_asked(wished)
+
+        def again(names: Collection[str], desired: Desired, memory: Memory) -> Plan:
+            rest = replace(request, names=tuple(names), skip=frozenset(), only=True)
+            return once(asked(rest, desired, memory, self.policy))
+
+        pending = {step.id for step in wished.steps}
+        self.wishes.add(Wish(again, lambda step: step.kind is Kind.ASKED, pending, self.answers.append))
+        self.accept(beside(build(desired, self.memory, self.policy), wished, desired, self.memory))
 
     # ── convergence ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -369,9 +388,8 @@ class World:
                 self.feed(HoldsChanged(holds=dict(self.holds)))
                 if not is_idle(self.machine):
                     continue
-                if not self.is_asked:
-                    return
-                self.look()
+                assert self.wishes.rest(self.tree.desired(), self.memory) is None, "a person waits in vain"
+                return
             self.pass_time()
         raise AssertionError("this never comes to rest")
 
