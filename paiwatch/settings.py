@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from paiwatch.catalog.service import Dependents, OnFailure, OnInterruption, Removal
+from paiwatch.sources.rules import History, Rules, Verify
 from paiwatch.units import AtMost, Count, Duration, Size, Span
 
 
@@ -43,10 +44,28 @@ class Source(Section):
     """ssh: private key file."""
     known_hosts: Path | None = None
     """ssh: known_hosts file; the host's key must be in it."""
+    verify: Verify = Verify.OFF
+    """Commits that a known signer must have signed: off (none), tip (the newest), all (every one since the last good one)."""
+    allowed_signers: Path | None = None
+    """verify: file of ssh keys whose signatures count, as ssh-keygen(1) describes ALLOWED SIGNERS."""
+    keyring: Path | None = None
+    """verify: file with gpg keys whose signatures count (`gpg --export`), or a folder of such files."""
+    history: History = History.ANY
+    """any: the branch may be rewritten; fast-forward-only: a rewritten branch waits for `paiwatch accept-rewrite`."""
     settle: Duration = 0.5
     """Live directory: quiet time after the last file event before it is read."""
     look: Span = 300.0
     """Live directory: a full look this often, whatever the events say."""
+
+    @property
+    def rules(self) -> Rules:
+        """What the newest commit must satisfy."""
+        return Rules(
+            verify=self.verify,
+            history=self.history,
+            allowed_signers=self.allowed_signers,
+            keyring=self.keyring,
+        )
 
 
 class ClusterModel(StrEnum):

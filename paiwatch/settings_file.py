@@ -12,6 +12,7 @@ from paiwatch.document import Document
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem, Severity, errors
 from paiwatch.settings import Logging, Operators, Section, Settings, Source
+from paiwatch.sources import signers
 from paiwatch.yamltext import Dialect, parse
 
 #: Environment variables that win over the file: the section and the key that each sets ("" for the top).
@@ -33,7 +34,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 def load_with_warnings(path: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[Problem, ...]]:
     """The settings, and what should be changed though it works. Raises ConfigError with every fault."""
     document = _document(path)
-    found = list(document.problems)
+    found = _text_problems(document)
     settings: Settings | None = None
     if document.value is not None:
         settings, problems = shape.check(Settings, document)
@@ -69,6 +70,23 @@ def _document(path: Path) -> Document:
     document = parse(text, file=str(path), dialect=Dialect.STRICT)
     is_empty = document.value is None and not document.problems
     return replace(document, value={} if is_empty else _without_nulls(document.value))
+
+
+def _text_problems(document: Document) -> list[Problem]:
+    """What is wrong with the text; not that YAML 1.1 would read `verify: off` as false: it is kept as it is written."""
+    found = list(document.problems)
+    for name in ("config", "src"):
+        key = document.locate((name, "verify"))
+        meant = [each for each in found if each.line == key.line and each.column > key.column]
+        first = min(meant, key=lambda each: each.column, default=None)
+        if first is not None and first.message.startswith("'off' means") and _value(document, name) == "off":
+            found.remove(first)
+    return found
+
+
+def _value(document: Document, name: str) -> object:
+    section = document.value.get(name) if isinstance(document.value, dict) else None
+    return section.get("verify") if isinstance(section, dict) else None
 
 
 def _without_nulls(value: Any) -> Any:
@@ -127,7 +145,7 @@ def _absolute(settings: Settings, base: Path) -> Settings:
 
 def _absolute_source(source: Source, base: Path) -> Source:
     update: dict[str, Any] = {"folder": str(PurePosixPath(source.folder))}
-    for key in ("directory", "token_file", "key_file", "known_hosts"):
+    for key in ("directory", "token_file", "key_file", "known_hosts", "allowed_signers", "keyring"):
         if (path := getattr(source, key)) is not None:
             update[key] = base / path
     if source.repo and not settings_rules.transport(source.repo):
@@ -143,6 +161,12 @@ def _file_faults(settings: Settings, document: Document) -> Iterator[Problem]:
             if path is not None and (fault := _secret_file_fault(path, is_public=key == "known_hosts")):
                 severity, message, remedy = fault
                 yield _at(document, (name, key), severity, f"'{name}.{key}': {path} {message}", remedy)
+        for key, found in (
+            ("allowed_signers", signers.allowed_fault(source.allowed_signers)),
+            ("keyring", signers.keyring_fault(source.keyring)),
+        ):
+            if found is not None and source.rules.verifies:
+                yield _at(document, (name, key), Severity.ERROR, f"'{name}.{key}': {found[0]}", found[1])
         if source.directory is not None and _lies_in(settings.state, source.directory):
             message = f"'state' lies in '{name}.directory': whatever paiwatch writes would look like a change"
             yield _at(document, ("state",), Severity.ERROR, message, "put one of them elsewhere")

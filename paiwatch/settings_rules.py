@@ -8,7 +8,19 @@ from paiwatch.document import Document, Path, problem_at
 from paiwatch.problem import Problem, Severity
 from paiwatch.settings import Settings, Source
 
-_OF_REPO = ("branch", "poll", "timeout", "token_file", "username", "key_file", "known_hosts")
+_OF_REPO = (
+    "branch",
+    "poll",
+    "timeout",
+    "token_file",
+    "username",
+    "key_file",
+    "known_hosts",
+    "verify",
+    "allowed_signers",
+    "keyring",
+    "history",
+)
 _OF_DIRECTORY = ("settle", "look")
 _OF_TRANSPORT = {
     "token_file": ("https", "http"),
@@ -36,6 +48,7 @@ def check(settings: Settings, document: Document) -> tuple[Problem, ...]:
         *_home_faults(settings, document),
         *_source_faults("config", settings.config, document),
         *_source_faults("src", settings.src, document),
+        *_disagreements(settings, document),
         *_pattern_faults(settings.log.secret_keys, document),
     )
 
@@ -44,7 +57,7 @@ def _home_faults(settings: Settings, document: Document) -> Iterator[Problem]:
     """`~` is the shell's; a folder of that name is never meant."""
     places: list[tuple[Path, object]] = [(("state",), settings.state)]
     for name, source in (("config", settings.config), ("src", settings.src)):
-        keys = ("repo", "directory", "token_file", "key_file", "known_hosts")
+        keys = ("repo", "directory", "token_file", "key_file", "known_hosts", "allowed_signers", "keyring")
         places += [((name, key), getattr(source, key)) for key in keys]
     for where, place in places:
         if str(place).startswith("~"):
@@ -92,6 +105,7 @@ def _repo_faults(name: str, source: Source, document: Document) -> Iterator[Prob
             document, (name, "branch"), f"'{name}.branch' cannot be a branch", "write a name such as main"
         )
     yield from _credential_faults(name, source, by, document)
+    yield from _signer_faults(name, source, document)
 
 
 def _credential_faults(name: str, source: Source, by: str, document: Document) -> Iterator[Problem]:
@@ -109,6 +123,28 @@ def _credential_faults(name: str, source: Source, by: str, document: Document) -
         yield _warning(
             document, (name, "token_file"), f"'{name}.token_file' goes over http unencrypted", "use https"
         )
+
+
+def _signer_faults(name: str, source: Source, document: Document) -> Iterator[Problem]:
+    """Signers without anything to verify, and the other way round."""
+    given = [key for key in ("allowed_signers", "keyring") if getattr(source, key) is not None]
+    if source.rules.verifies and not given:
+        message = f"'{name}.verify' needs to know whose signatures count"
+        remedy = f"name a file in '{name}.allowed_signers' (ssh) or '{name}.keyring' (gpg)"
+        yield _error(document, (name, "verify"), message, remedy)
+    for key in given if not source.rules.verifies else ():
+        message = f"'{name}.{key}' has no effect, for '{name}.verify' is off"
+        yield _warning(document, (name, key), message, "write 'verify: tip' or 'verify: all', or remove it")
+
+
+def _disagreements(settings: Settings, document: Document) -> Iterator[Problem]:
+    """One branch has one history: it cannot be refused for config and taken for src."""
+    config, src = settings.config, settings.src
+    is_one = bool(config.repo) and (config.repo, config.branch) == (src.repo, src.branch)
+    if is_one and config.rules != src.rules:
+        message = "'config' and 'src' follow the same branch by different rules"
+        remedy = "give both the same 'verify', 'allowed_signers', 'keyring' and 'history'"
+        yield _error(document, ("src",), message, remedy)
 
 
 def _pattern_faults(pattern: str, document: Document) -> Iterator[Problem]:

@@ -1,8 +1,6 @@
 """Sources: the config tree and the src tree as one snapshot, and the watchers and timers that nudge. Decides nothing."""
 
 import asyncio
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,15 +9,17 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
-from paiwatch.errors import TransientError
+from paiwatch.errors import ConfigError, TransientError
 from paiwatch.problem import Problem
-from paiwatch.snapshot import Commit, Snapshot, Tree
+from paiwatch.snapshot import Commit, Revision, Snapshot, Tree
+from paiwatch.sources import origin
 from paiwatch.sources.blobs import Blobs
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.vigil import Vigil
 
 if TYPE_CHECKING:
     from paiwatch.settings import Source
+    from paiwatch.sources.acceptance import Refusal
 
 T = TypeVar("T")
 
@@ -80,6 +80,23 @@ class Room:
         """Faults of the last look that held nothing up: files that could not be read."""
         return getattr(self._origin, "problems", ())
 
+    @property
+    def refusal(self) -> "Refusal | None":
+        """Why the last look did not take the newest commit, if it did not."""
+        return getattr(self._origin, "refusal", None)
+
+    async def accept_rewrite(self) -> Revision:
+        """See StrictRepository.accept_rewrite."""
+
+        def accept(origin: Origin) -> Revision:
+            from paiwatch.sources.strict import StrictRepository  # noqa: PLC0415 (40 ms that others do not need)
+
+            if not isinstance(origin, StrictRepository):
+                raise ConfigError(f"{self.name}: takes any history; there is nothing to accept")
+            return origin.accept_rewrite()
+
+        return await self._apart(accept)
+
     async def close(self) -> None:
         """Abort what runs, close the origin in its own thread, end the thread."""
         self._is_closing = True
@@ -104,16 +121,24 @@ class Sources:
     """Both sources. Two that name one repository and branch (or one directory) share a room and give the same revision.
 
     Mirrors lie in `state`/sources, private and held exclusively. A command that may write no state gives a folder of its
-    own as `state` and the real one as `lender`, whose mirrors it reads to save fetching.
+    own as `state` and the real one as `lender`, whose mirrors it reads to save fetching. `recorded` are the revisions of
+    the record's newest generation: the last good ones where a mirror has lost them.
     """
 
     def __init__(
-        self, config: "Source", src: "Source", state: Path, nudges: Nudges, *, lender: Path | None = None
+        self,
+        config: "Source",
+        src: "Source",
+        state: Path,
+        nudges: Nudges,
+        *,
+        lender: Path | None = None,
+        recorded: tuple[str, str] = ("", ""),
     ) -> None:
         is_one = _identity(config) == _identity(src)
         self._folders = (_folder(config), _folder(src))
-        self._config = _room("config and src" if is_one else "config", config, state, lender)
-        self._src = self._config if is_one else _room("src", src, state, lender)
+        self._config = _room("config and src" if is_one else "config", config, state, lender, recorded[0])
+        self._src = self._config if is_one else _room("src", src, state, lender, recorded[1])
         self._vigils = [Vigil(self._config.name, config, nudges)]
         if not is_one:
             self._vigils.append(Vigil("src", src, nudges))
@@ -164,9 +189,26 @@ class Sources:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Files that the last look had to leave out."""
-        rooms = {id(room): room for room in (self._config, self._src)}
-        return tuple(problem for room in rooms.values() for problem in room.problems)
+        """Files that the last look had to leave out, commits that it refused."""
+        left_out = tuple(problem for room in self._rooms() for problem in room.problems)
+        return (*left_out, *(refusal.problem for refusal in self.refusals.values()))
+
+    @property
+    def refusals(self) -> "Mapping[str, Refusal]":
+        """The sources whose newest commit the last look refused."""
+        return {room.name: room.refusal for room in self._rooms() if room.refusal is not None}
+
+    async def accept_rewrite(self, name: str = "") -> tuple[str, Revision]:
+        """Accept the rewritten history of config or src ("": of the one that waits); gives its name and tip.
+
+        Raises ConfigError when none waits for that, or both do and none is named.
+        """
+        waiting = [room.name for room in self._rooms() if room.refusal and room.refusal.is_rewrite]
+        if not name and len(waiting) > 1:
+            raise ConfigError("config and src were both rewritten; say which one to accept")
+        chosen = name or next(iter(waiting), "config")
+        room = self._src if chosen == "src" else self._config
+        return room.name, await room.accept_rewrite()
 
     def start(self) -> None:
         """Begin to watch and to poll, in tasks of the running loop that only nudge."""
@@ -182,8 +224,11 @@ class Sources:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = set()
-        for room in {id(room): room for room in (self._config, self._src)}.values():
+        for room in self._rooms():
             await room.close()
+
+    def _rooms(self) -> tuple[Room, ...]:
+        return (self._config,) if self._config is self._src else (self._config, self._src)
 
 
 def _report(task: asyncio.Task[None]) -> None:
@@ -192,49 +237,15 @@ def _report(task: asyncio.Task[None]) -> None:
         structlog.get_logger().error("watch.crashed", source=task.get_name(), exc_info=fault)
 
 
-def mirror_home(state: Path, source: "Source") -> Path:
-    """Where a repository's mirror lies: a readable name, different for every repository and branch."""
-    digest = hashlib.sha256(f"{source.repo}\0{source.branch}".encode()).hexdigest()[:12]
-    name = PurePosixPath(source.repo.rstrip("/")).name.removesuffix(".git")
-    plain = "".join(letter for letter in name if letter.isalnum() or letter in "-_")
-    return state / "sources" / f"{plain[-40:]}-{digest}"
+def _room(name: str, source: "Source", state: Path, lender: Path | None, recorded: str) -> Room:
+    def build() -> Origin:
+        if source.directory:
+            return origin.live(source, state)
+        if source.rules.hold_something_up:
+            return origin.strict(source, state, lender, recorded)
+        return origin.repository(source, state, lender)
 
-
-def _room(name: str, source: "Source", state: Path, lender: Path | None) -> Room:
-    return Room(
-        name.replace(" ", "-"),
-        lambda: _live(source, state) if source.directory else _repository(source, state, lender),
-    )
-
-
-def _live(source: "Source", state: Path) -> Origin:
-    from paiwatch.sources.directory import LiveDirectory  # noqa: PLC0415 (only who needs it pays for it)
-    from paiwatch.sources.keep import Keep  # noqa: PLC0415
-
-    if source.directory is None:
-        raise AssertionError("a live source has a directory")
-    return LiveDirectory(source.directory, keep=Keep(state / "sources"))
-
-
-def _repository(source: "Source", state: Path, lender: Path | None) -> Origin:
-    from paiwatch.sources.access import Access  # noqa: PLC0415
-    from paiwatch.sources.repository import Repository  # noqa: PLC0415 (40 ms that a live directory does not need)
-
-    lent = mirror_home(lender, source) / "git" / "objects" if lender else None
-    access = Access(
-        repo=source.repo,
-        timeout=source.timeout,
-        token_file=source.token_file,
-        username=source.username,
-        key_file=source.key_file,
-        known_hosts=source.known_hosts,
-    )
-    return Repository(
-        home=mirror_home(state, source),
-        branch=source.branch,
-        access=access,
-        lender=lent if lent is not None and os.access(lent, os.R_OK | os.X_OK) else None,
-    )
+    return Room(name.replace(" ", "-"), build)
 
 
 def _identity(source: "Source") -> tuple[str, ...]:

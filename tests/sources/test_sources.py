@@ -10,7 +10,8 @@ import pytest
 from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.settings import Source
 from paiwatch.sources.nudge import Nudges
-from paiwatch.sources.sources import Sources, mirror_home
+from paiwatch.sources.origin import mirror_home
+from paiwatch.sources.sources import Sources
 from tests.sources.origins import (
     a_bare,
     a_work_tree,
