@@ -8,6 +8,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from sys import intern
 from typing import Any
 
 import yaml
@@ -57,14 +58,17 @@ class Dialect(StrEnum):
     OPENPAI = "openpai"
 
 
-def parse(text: bytes | str, *, file: str, dialect: Dialect) -> Document:
-    """The document in this text; `file` is what problems call it. Never raises for bad text."""
+def parse(text: bytes | str, *, file: str, dialect: Dialect, placed: int = MAX_DEPTH) -> Document:
+    """The document in this text; `file` is what problems call it. Never raises for bad text.
+
+    Keys and items of the first `placed` levels have their places in it: large files have very many.
+    """
     decoded = decode(text, file)
     if isinstance(decoded, Problem):
         return Document(file=file, value=None, problems=(decoded,))
     with _collector_paused(when=len(decoded) > _LARGE):
         try:
-            return _read(decoded, file, dialect)
+            return _read(decoded, file, dialect, placed)
         except yaml.YAMLError as error:
             return Document(file=file, value=None, problems=(_syntax_problem(error, file),))
 
@@ -82,14 +86,14 @@ def _collector_paused(*, when: bool) -> Iterator[None]:
             gc.enable()
 
 
-def _read(text: str, file: str, dialect: Dialect) -> Document:
+def _read(text: str, file: str, dialect: Dialect, placed: int) -> Document:
     """Compose, then walk. Raises yaml.YAMLError."""
     if _may_be_deep(text) and (mark := _too_deep_at(text)):
         return Document(file=file, value=None, problems=(_problem_at(mark, file, *_TOO_DEEP),))
     loader = yaml.CSafeLoader(text)
     try:
         root = loader.get_single_node()
-        walk = _Walk(loader, file, strict=dialect is Dialect.STRICT)
+        walk = _Walk(loader, file, strict=dialect is Dialect.STRICT, placed=placed)
         value = None if root is None else walk.value(root, ())
     except RecursionError:  # merges inside merges do not lengthen the path
         return Document(file=file, value=None, problems=(_problem_at(Mark(1, 1), file, *_TOO_DEEP),))
@@ -145,10 +149,11 @@ def _syntax_problem(error: yaml.YAMLError, file: str) -> Problem:
 class _Walk:
     """One pass over the nodes of one document: values, marks and problems."""
 
-    def __init__(self, loader: yaml.CSafeLoader, file: str, *, strict: bool) -> None:
+    def __init__(self, loader: yaml.CSafeLoader, file: str, *, strict: bool, placed: int) -> None:
         self._loader = loader
         self._file = file
         self._strict = strict
+        self._placed = placed  # levels whose places are kept
         self._containers: dict[int, _Container | None] = {}  # by id of the node; None while it is being read
         self._count = 0  # values, those that aliases repeat included
         self._repeats = 0  # values that aliases repeat
@@ -178,7 +183,7 @@ class _Walk:
         """The node's value; the places of what is inside go to the marks, faults to the problems."""
         if isinstance(node, yaml.ScalarNode):
             self._count += 1
-            return node.value if node.tag == _STR else self._scalar(node)
+            return intern(node.value) if node.tag == _STR else self._scalar(node)
         if id(node) in self._containers:
             return self._repeated(node, len(path))
         if len(path) >= MAX_DEPTH:
@@ -218,24 +223,30 @@ class _Walk:
         return None if self._broken else self._constructed(node)
 
     def _item(self, node: yaml.Node, path: Path) -> Any:
-        self._marks[path] = _mark_of(node)
+        self._place(node, path)
         return self.value(node, path)
+
+    def _place(self, node: yaml.Node, path: Path) -> None:
+        if len(path) <= self._placed:
+            self._marks[path] = _mark_of(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[Any, Any]:
         merged: dict[Any, Any] = {}
         own: dict[Any, Any] = {}
+        written: dict[Any, yaml.Node] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 self._merge(merged, key_node, value_node, path)
                 continue
-            key = key_node.value if key_node.tag == _STR else self._key(key_node)
+            key = intern(key_node.value) if key_node.tag == _STR else self._key(key_node)
             if key is _UNUSABLE_KEY:
                 continue
             below = (*path, key)
             if key in own:
-                twice = f"key '{key}' is written twice: first in line {self._marks[below].line}"
+                twice = f"key '{key}' is written twice: first in line {_mark_of(written[key]).line}"
                 self._fault(key_node, twice, "keep one of the two")
-            self._marks[below] = _mark_of(key_node)
+            written[key] = key_node
+            self._place(key_node, below)
             own[key] = self.value(value_node, below)
         return {**merged, **own} if merged else own
 

@@ -273,3 +273,15 @@ def test_a_nearest_place_is_known_for_every_path() -> None:
 
     assert document.locate(("a", "b", "c")) == Mark(2, 3)
     assert document.locate(("z",)) == Mark(1, 1)
+
+
+@pytest.mark.parametrize("placed", [0, 1, 2])
+def test_only_as_many_levels_as_asked_for_have_places(placed: int) -> None:
+    text = "a:\n  b: [1]\n  b: [2]\nc: 3\n"
+    whole = parse(text, file="f.yaml", dialect=Dialect.OPENPAI)
+
+    found = parse(text, file="f.yaml", dialect=Dialect.OPENPAI, placed=placed)
+
+    assert (found.value, found.problems) == (whole.value, whole.problems)
+    assert found.marks == {path: mark for path, mark in whole.marks.items() if len(path) <= placed}
+    assert [problem.message for problem in found.problems] == ["key 'b' is written twice: first in line 2"]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from sys import intern
 
 from paiwatch.snapshot import Entry, Tree
 
@@ -30,7 +31,7 @@ def components(tree: Tree) -> Mapping[str, Deploy]:
         if below in _LOCKED:
             deploy[DECLARATION] = entry  # there may be a service: it must not look as if it were gone
         elif below.startswith(_DEPLOY):
-            deploy[below[len(_DEPLOY) :]] = entry
+            deploy[intern(below[len(_DEPLOY) :])] = entry  # most services call their files alike
     return found
 
 

@@ -5,10 +5,10 @@ Everything rests on `Sight.see`: it is used when a read is recorded and when it 
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from paiwatch.scrub import MASK, without_credentials
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 KeyPath = tuple[str | int, ...]
 
 _SHOWN_LIMIT = 80
+_KEPT = 4096  # answers that a sight remembers
+
+_Asked = TypeVar("_Asked")
+_Answered = TypeVar("_Answered")
 
 
 class _Top(Enum):
@@ -89,16 +93,8 @@ def kind_of(value: Any) -> str:
     return "list" if isinstance(value, list) else type(value).__name__
 
 
-@dataclass(slots=True)
-class _Answers:
-    """What was answered about one top-level section."""
-
-    seen: dict[tuple[KeyPath, str], str] = field(default_factory=dict)
-    reads: dict[tuple[str, KeyPath, str], Read] = field(default_factory=dict)
-
-
 class Sight:
-    """One cluster_cfg, looked at many times: remembers each answer, so that services sharing a key share the work.
+    """One cluster_cfg, looked at many times: remembers its latest answers, so that services sharing a key share the work.
 
     `secret` matches names of keys whose values are masked in `Read.shown`; `hidden` are those values, so that others that
     hold one are masked too. `doubts` are part of what is seen: an answer
@@ -117,14 +113,16 @@ class Sight:
         self.doubts = doubts
         self._secret = secret
         self._hidden = hidden
-        self._answers: dict[Any, _Answers] = {}
+        self._answers: dict[tuple[KeyPath, str], str] = {}
+        self._reads: dict[tuple[str, KeyPath, str], Read] = {}
 
     def see(self, path: KeyPath, how: str) -> str:
         """Digest of what this question meets here; empty where nothing lies."""
-        answers = self._about(path)
-        seen = answers.seen.get((path, how))
+        asked = (path, how)
+        seen = self._answers.get(asked)
         if seen is None:
-            seen = answers.seen[path, how] = self._seen(path, how)
+            seen = self._seen(path, how)
+            _keep(self._answers, asked, seen)
         return seen
 
     def _seen(self, path: KeyPath, how: str) -> str:
@@ -134,12 +132,13 @@ class Sight:
 
     def read(self, template: str, path: KeyPath, how: str) -> Read:
         """The Read of this question as it is answered here."""
-        reads = self._about(path).reads
         asked = (template, path, how)
-        if asked not in reads:
-            shown = self._shown(path, how)
-            reads[asked] = Read(template=template, path=path, how=how, seen=self.see(path, how), shown=shown)
-        return reads[asked]
+        read = self._reads.get(asked)
+        if read is None:
+            seen, shown = self.see(path, how), self._shown(path, how)
+            read = Read(template=template, path=path, how=how, seen=seen, shown=shown)
+            _keep(self._reads, asked, read)
+        return read
 
     def same(self, reads: Iterable[Read]) -> bool:
         """True when every read would see what it saw."""
@@ -148,25 +147,12 @@ class Sight:
     def moved_to(
         self,
         cluster_cfg: Mapping[Any, Any],
-        changed: Collection[Any],
         *,
         hidden: frozenset[str] = frozenset(),
         doubts: "tuple[Doubt, ...]" = (),
     ) -> "Sight":
-        """Sight of a newer cluster_cfg whose top-level sections other than `changed` are equal: shares their answers."""
-        newer = Sight(cluster_cfg, secret=self._secret, hidden=hidden, doubts=doubts)
-        newer._answers = {top: answers for top, answers in self._answers.items() if top not in changed}
-        if hidden != self._hidden:  # what is shown may not be shown any more; what was seen is the same
-            newer._answers = {top: _Answers(seen=answers.seen) for top, answers in newer._answers.items()}
-        newer._answers.pop(TOP, None)
-        return newer
-
-    def _about(self, path: KeyPath) -> "_Answers":
-        top = path[0] if path else TOP
-        answers = self._answers.get(top)
-        if answers is None:
-            answers = self._answers[top] = _Answers()
-        return answers
+        """Sight of a newer cluster_cfg, with the same notion of secret keys."""
+        return Sight(cluster_cfg, secret=self._secret, hidden=hidden, doubts=doubts)
 
     def _shown(self, path: KeyPath, how: str) -> str:
         found, value = find(self.cluster_cfg, path)
@@ -178,6 +164,13 @@ class Sight:
         if len(text) > _SHOWN_LIMIT:
             return ""
         return MASK if any(value in text for value in self._hidden) else text
+
+
+def _keep(known: dict[_Asked, _Answered], asked: _Asked, answer: _Answered) -> None:
+    """Remember it; of ten thousand services most questions are asked once, so all that is known goes now and then."""
+    if len(known) >= _KEPT:
+        known.clear()
+    known[asked] = answer
 
 
 def still_seen(reads: Iterable[Read], cluster_cfg: Mapping[Any, Any]) -> bool:

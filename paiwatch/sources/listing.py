@@ -1,6 +1,6 @@
 """What git prints, as values: listings, differences, blobs, refs. Pure; NUL-separated bytes in, so that any name survives."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from paiwatch.snapshot import Commit, Entry, Mode, Revision
 
@@ -23,18 +23,22 @@ _KINDS = {"120000": Mode.LINK, "160000": Mode.SUBMODULE, "100755": Mode.EXECUTAB
 def parse_listing(output: bytes) -> dict[str, Entry]:
     """`git ls-tree -r -z`: every file by path, in path order."""
     found = {}
+    known: dict[str, Entry] = {}  # thousands of services have some of their files in common
     for record in _records(output):
         facts, _, path = record.partition("\t")
-        mode, _, oid = facts.split(" ")
-        found[path] = Entry(parse_mode(mode), oid)
-    return dict(sorted(found.items()))
+        entry = known.get(facts)
+        if entry is None:
+            mode, _, oid = facts.split(" ")
+            entry = known[facts] = Entry(parse_mode(mode), oid)
+        found[path] = entry
+    return _in_order(found)
 
 
 def apply_difference(files: Mapping[str, Entry], output: bytes) -> dict[str, Entry]:
     """`git diff-tree -r -z --raw --no-renames` applied to an older listing; in path order, as if listed anew."""
     result = dict(files)
     has_new = False
-    records = iter(_records(output))
+    records = _records(output)
     for facts in records:
         path = next(records)
         _, mode, _, oid, status = facts.split(" ")
@@ -43,7 +47,13 @@ def apply_difference(files: Mapping[str, Entry], output: bytes) -> dict[str, Ent
         else:
             has_new = has_new or path not in result
             result[path] = Entry(parse_mode(mode), oid)
-    return dict(sorted(result.items())) if has_new else result
+    return _in_order(result) if has_new else result
+
+
+def _in_order(files: dict[str, Entry]) -> dict[str, Entry]:
+    """By path, which for git is by bytes; that is nearly always the same."""
+    paths = list(files)
+    return files if paths == sorted(paths) else {path: files[path] for path in sorted(paths)}
 
 
 def parse_refs(output: bytes) -> dict[str, str]:
@@ -91,8 +101,12 @@ def parse_mode(mode: str) -> Mode:
     return _KINDS.get(mode) or (Mode.EXECUTABLE if int(mode, 8) & 0o100 else Mode.FILE)
 
 
-def _records(output: bytes) -> list[str]:
-    return [record for record in output.decode("utf-8", "surrogateescape").split("\0") if record]
+def _records(output: bytes) -> Iterator[str]:
+    """One after the other: a list of all takes more memory than what is made of them."""
+    start = 0
+    while (end := output.find(b"\0", start)) >= 0:
+        yield output[start:end].decode("utf-8", "surrogateescape")
+        start = end + 1
 
 
 def _decoded(text: bytes, encoding: str) -> str:

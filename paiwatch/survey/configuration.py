@@ -58,7 +58,8 @@ def survey_configuration(
             before, files={}, defaults={}, last_pass=None
         )  # another model reads the files in another way
     known = before.files if before else {}
-    files = _parsed(_config_files(tree, is_openpai=components.is_openpai), read_config, known)
+    placed = yamltext.MAX_DEPTH if components.is_openpai else 1  # the plain model tells of sections only
+    files = _parsed(_config_files(tree, is_openpai=components.is_openpai), read_config, known, placed)
     defaults = _defaults(components, read_src, before)
     is_same = before is not None and files == before.files and defaults == before.defaults
     if is_same and before is not None and not components.is_openpai:
@@ -114,7 +115,6 @@ def _seen(now: Configuration, model: Model, secret: re.Pattern[str]) -> Configur
     for section, marks in _marks(model.doubts).items():
         prints[section] = fingerprint((cluster_cfg.get(section), marks))
     changed = [key for key, value in prints.items() if now.prints.get(key) != value]
-    gone = now.prints.keys() - prints.keys()
     secrets = {key: found for key, found in now.secrets.items() if key in prints}
     for key in changed:
         secrets[key] = secret_values({key: cluster_cfg.get(key)}, secret)
@@ -122,7 +122,7 @@ def _seen(now: Configuration, model: Model, secret: re.Pattern[str]) -> Configur
     hidden = frozenset[str]().union(*secrets.values())
     return replace(
         now,
-        sight=sight.moved_to(cluster_cfg, {*changed, *gone}, hidden=hidden, doubts=model.doubts),
+        sight=sight.moved_to(cluster_cfg, hidden=hidden, doubts=model.doubts),
         prints=prints,
         secrets={key: found for key, found in secrets.items() if found},
     )
@@ -152,23 +152,19 @@ def _defaults(components: Components, read: Contents, before: Configuration | No
     if before is not None and components is before.components:
         return before.defaults
     known = before.defaults if before else {}
-    shelf = _parsed(dict(components.defaults.values()), read, known)
-    return {
-        path: kept if known.get(path) is kept else (kept[0], replace(kept[1], marks={}))
-        for path, kept in shelf.items()
-    }
+    return _parsed(dict(components.defaults.values()), read, known, 0)
 
 
-def _parsed(entries: Mapping[str, Entry], read: Contents, known: _Shelf) -> _Shelf:
+def _parsed(entries: Mapping[str, Entry], read: Contents, known: _Shelf, placed: int) -> _Shelf:
     fresh = {path: entry for path, entry in entries.items() if path not in known or known[path][0] != entry}
     contents = read({entry.oid for entry in fresh.values() if entry.mode.has_content})
     return {
-        path: (entry, _document(path, entry, contents)) if path in fresh else known[path]
+        path: (entry, _document(path, entry, contents, placed)) if path in fresh else known[path]
         for path, entry in entries.items()
     }
 
 
-def _document(path: str, entry: Entry, contents: Mapping[str, bytes]) -> Document:
+def _document(path: str, entry: Entry, contents: Mapping[str, bytes], placed: int) -> Document:
     if entry.mode is Mode.UNREADABLE:
         problem = Problem(file=path, message="may not be read", remedy="let paiwatch's user read it")
         return Document(file=path, value=None, problems=(problem,))
@@ -177,4 +173,4 @@ def _document(path: str, entry: Entry, contents: Mapping[str, bytes]) -> Documen
             file=path, message="is a symbolic link or a submodule", remedy="put the file itself here"
         )
         return Document(file=path, value=None, problems=(problem,))
-    return yamltext.parse(contents[entry.oid], file=path, dialect=yamltext.Dialect.OPENPAI)
+    return yamltext.parse(contents[entry.oid], file=path, dialect=yamltext.Dialect.OPENPAI, placed=placed)

@@ -1,5 +1,7 @@
 """Recall: the release of a service as the record remembers it, where that is provably what rendering would make again."""
 
+from collections.abc import Iterable
+
 from paiwatch.catalog.components import Deploy
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import Sight
@@ -30,14 +32,21 @@ def recall(
         return None
     if not sight.same(applied.reads):
         return None
+    reads = tuple(sight.read(read.template, read.path, read.how) for read in applied.reads)
+    files = applied.files
     return Release(
         service=service.name,
-        digest=release_digest(applied.files),
-        files=dict(sorted(applied.files.items())),
+        digest=release_digest(files),
+        files=files if _is_sorted(files) else dict(sorted(files.items())),
         rendered=OnDemand(targets),
-        reads=tuple(sight.read(read.template, read.path, read.how) for read in applied.reads),
+        reads=applied.reads if applied.reads == reads else reads,  # what may be shown can have changed
         rules=rules,
     )
+
+
+def _is_sorted(files: Iterable[str]) -> bool:
+    paths = list(files)
+    return paths == sorted(paths)
 
 
 def _is_same_folder(targets: frozenset[str], deploy: Deploy, applied: Applied) -> bool:

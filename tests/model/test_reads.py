@@ -101,7 +101,7 @@ def test_a_moved_sight_answers_like_a_fresh_one() -> None:
         old.read("t", path, how)
     newer = {"a": {"x": 1}, "b": {"x": 2}, "c": {}}
 
-    moved = old.moved_to(newer, frozenset({"b", "c"}))
+    moved = old.moved_to(newer)
 
     assert [moved.read("t", *asked) for asked in questions] == [
         Sight(newer).read("t", *asked) for asked in questions
@@ -113,7 +113,7 @@ def test_values_that_hold_a_secret_are_masked_whatever_their_key_is_called() -> 
     path, told = ("db", "header"), Sight(cfg)
     assert told.read("t", path, How.VALUE).shown == "Bearer hunter22"
 
-    newer = told.moved_to(cfg, (), hidden=frozenset({"hunter22"}))
+    newer = told.moved_to(cfg, hidden=frozenset({"hunter22"}))
 
     assert newer.read("t", path, How.VALUE) == replace(told.read("t", path, How.VALUE), shown=MASK)
     assert newer.read("t", ("db", "port"), How.VALUE).shown == "1"
