@@ -6,7 +6,7 @@ Written by hand, not by `git init`: no template, no hooks, no configuration but 
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -122,6 +122,26 @@ class Mirror:
     def close(self) -> None:
         """Let other processes have it."""
         os.close(self._held)
+
+
+def prune(top: Path, *, keep: Collection[str]) -> tuple[str, ...]:
+    """Remove the mirrors below `top` but these and those that somebody holds; gives the names of those that went.
+
+    A setting that names another repository or branch has a mirror of its own, and nobody comes back for the old one.
+    """
+    mirrors = sorted(held.parent for held in top.glob("*/held"))
+    return tuple(home.name for home in mirrors if home.name not in keep and _is_removed(home))
+
+
+def _is_removed(home: Path) -> bool:
+    try:
+        held = _hold(home)
+    except (BusyError, TransientError):
+        return False
+    try:
+        return private.remove_tree(home)
+    finally:
+        os.close(held)
 
 
 def _hold(home: Path) -> int:

@@ -1,7 +1,7 @@
 """Sources: the config tree and the src tree as one snapshot, and the watchers and timers that nudge. Decides nothing."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -12,7 +12,7 @@ import structlog
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Commit, Revision, Snapshot, Tree
-from paiwatch.sources import origin
+from paiwatch.sources import mirror, origin
 from paiwatch.sources.blobs import Blobs
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.vigil import Vigil
@@ -142,6 +142,10 @@ class Sources:
         self._vigils = [Vigil(self._config.name, config, nudges)]
         if not is_one:
             self._vigils.append(Vigil("src", src, nudges))
+        self._mirrors = (
+            state / "sources",
+            frozenset(origin.mirror_home(state, source).name for source in (config, src)),
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def look(
@@ -211,12 +215,24 @@ class Sources:
         return room.name, await room.accept_rewrite()
 
     def start(self) -> None:
-        """Begin to watch and to poll, in tasks of the running loop that only nudge."""
+        """Begin to watch and to poll, in tasks of the running loop that only nudge; mirrors that no setting names go.
+
+        Only for the one process that may write the state folder.
+        """
         for vigil in self._vigils:
             for work in (vigil.poll(), vigil.watch()):
-                task = asyncio.create_task(work, name=f"vigil-{vigil.name}")
-                task.add_done_callback(_report)
-                self._tasks.add(task)
+                self._begin(work, f"vigil-{vigil.name}")
+        self._begin(self._prune(), "pruning of mirrors")
+
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_report)
+        self._tasks.add(task)
+
+    async def _prune(self) -> None:
+        top, keep = self._mirrors
+        for gone in await asyncio.to_thread(mirror.prune, top, keep=keep):
+            structlog.get_logger().info("mirror.removed", name=gone, why="no setting names it any more")
 
     async def stop(self) -> None:
         """End watchers, git calls that still run, and threads."""
@@ -232,7 +248,7 @@ class Sources:
 
 
 def _report(task: asyncio.Task[None]) -> None:
-    """A vigil that ends of itself is a bug; without this line nobody would know why news come late."""
+    """A vigil that fails is a bug; without this line nobody would know why news come late."""
     if not task.cancelled() and (fault := task.exception()) is not None:
         structlog.get_logger().error("watch.crashed", source=task.get_name(), exc_info=fault)
 

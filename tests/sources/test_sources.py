@@ -1,6 +1,6 @@
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,35 @@ async def test_two_branches_of_one_repository_are_kept_apart(tmp_path: Path, wor
         assert snapshot.src.revision.id == tip != snapshot.config.revision.id
 
 
+async def test_a_switch_of_branch_or_repository_reads_the_new_one_and_drops_the_old_copies(
+    tmp_path: Path, work: Path, bare: str
+) -> None:
+    url, other = Path(bare).as_uri(), tmp_path / "elsewhere" / "cluster.git"
+    git(work, "push", "-q", "origin", "main:prod")
+    tip = push(work, {"src/a/file": "b\n"})
+    git(tmp_path, "clone", "-q", "--bare", bare, str(other))
+    git(other, "update-ref", "refs/heads/prod", tip)
+    copies = tmp_path / "state" / "sources"
+    seen = []
+    for source in (
+        {"repo": url},
+        {"repo": url, "branch": "prod"},
+        {"repo": other.as_uri(), "branch": "prod"},
+    ):
+        async with opened(tmp_path, source, source) as sources:
+            sources.start()
+            snapshot = await sources.look()
+            mine = mirror_home(tmp_path / "state", Source(**source))
+            await asyncio.to_thread(wait_until, lambda only=mine: [*copies.iterdir()] == [only])
+            seen.append(snapshot.ids)
+            assert git(mine / "git", "for-each-ref", "--format=%(refname)") == (
+                f"refs/heads/{source.get('branch', 'main')}"
+            )
+
+    old = git(work, "rev-parse", "main~1")
+    assert seen == [(tip, tip), (old, old), (tip, tip)]
+
+
 async def test_older_revisions_can_be_looked_at(tmp_path: Path, work: Path, bare: str) -> None:
     old = git(work, "rev-parse", "HEAD")
     new = push(work, {"src/a/file": "b\n"})
@@ -179,21 +208,21 @@ async def test_a_lent_state_folder_is_only_read(tmp_path: Path, bare: str) -> No
         await guest.stop()
 
 
-def wait_for_process(text: str) -> None:
-    """Until a process names it on its command line; ten seconds at most."""
+def wait_until(claim: Callable[[], object]) -> None:
+    """Ten seconds at most."""
     pause = threading.Event()
     for _ in range(1000):
-        if processes_naming(text):
+        if claim():
             return
         pause.wait(0.01)
-    raise AssertionError(f"no process names {text}")
+    raise AssertionError("not in time")
 
 
 async def test_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path, srv: Path) -> None:
     with serve_silence() as address:
         async with opened(tmp_path, {"repo": f"http://{address}/x.git"}, {"directory": srv}) as sources:
             looking = asyncio.create_task(sources.look())
-            await asyncio.to_thread(wait_for_process, address)
+            await asyncio.to_thread(wait_until, lambda: processes_naming(address))
             async with asyncio.timeout(5):
                 await sources.stop()
                 with pytest.raises(TransientError):
