@@ -68,6 +68,11 @@ class Chronicle:
                 log.error(logs.STEP_HELD, **ids, attempts=news.attempts, **note, remedy=remedy)
             case ProblemsFound():
                 self._tell_problems(frozenset(news.problems))
+            case ServiceRolledBack():
+                remedy = f"push a fix, or run: paiwatch retry {news.service}"
+                log.warning(logs.SERVICE_ROLLED_BACK, **asdict(news), remedy=remedy)
+            case RollbackEnded(service=service, because=because):
+                log.info(logs.ROLLBACK_ENDED, service=service, because=because)
             case _:
                 _rest(news)
 
@@ -96,11 +101,6 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             )
         case LookRecovered():
             log.info(logs.SOURCE_RECOVERED)
-        case ServiceRolledBack():
-            remedy = f"push a fix, or run: paiwatch retry {news.service}"
-            log.warning(logs.SERVICE_ROLLED_BACK, **asdict(news), remedy=remedy)
-        case RollbackEnded(service=service, because=because):
-            log.info(logs.ROLLBACK_ENDED, service=service, because=because)
         case StateFailed() | StateRecovered() | PruneFailed():
             _state(news)
         case DaemonMoved(phase=phase):

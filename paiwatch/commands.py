@@ -30,14 +30,8 @@ async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
         return
     verb = request["verb"]
     try:
-        if verb == "service":
-            async for reply in management.manage(desk, request):
-                yield reply
-        elif verb == "rollback":
-            async for reply in undoing.roll_back(desk, request):
-                yield reply
-        elif verb == "follow":
-            async for reply in _follow(desk):
+        if verb in _TOLD:
+            async for reply in _TOLD[verb](desk, request):
                 yield reply
         elif verb in _SIMPLE:
             yield {"ok": True, **await _SIMPLE[verb](desk, request)}
@@ -56,7 +50,7 @@ async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
         }
 
 
-async def _follow(desk: Desk) -> AsyncIterator[Reply]:
+async def _follow(desk: Desk, _: Request) -> AsyncIterator[Reply]:
     """Tell news as it happens until the listener goes away; one that reads too slowly is sent away."""
     heard: asyncio.Queue[News] = asyncio.Queue(maxsize=_PATIENCE)
     lost = asyncio.Event()
@@ -241,6 +235,8 @@ async def _approve(desk: Desk, request: Request) -> Reply:
 #: Verbs that need to know what the tree asks for.
 NEED_THE_TREE = frozenset({"service", "adopt", "approve", "rollback"})
 
+#: Verbs that tell news while they go on, and the rest.
+_TOLD = {"service": management.manage, "rollback": undoing.roll_back, "follow": _follow}
 _SIMPLE = {
     "progress": _progress,
     "nudge": _nudge,

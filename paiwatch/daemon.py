@@ -29,6 +29,7 @@ from paiwatch.lookout import Lookout
 from paiwatch.news import DaemonMoved, Listener, News, Phase, RunInterrupted
 from paiwatch.operators import leftovers, stage
 from paiwatch.outage import Outage
+from paiwatch.plan import pins
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
@@ -249,10 +250,14 @@ def _on_signals(parts: Parts, stop: asyncio.Event) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converged:
-    """How `once` ended: whether everything is as the trees ask, and what waits for a person (steps; the whole plan)."""
+    """How `once` ended: whether everything is as the trees ask, and what waits for a person (steps; the whole plan).
+
+    `rolled_back` are services that run something else than the trees ask for.
+    """
 
     succeeded: bool
     held: tuple[str, ...]
+    rolled_back: tuple[str, ...]
     held_plan: HeldPlan | None
 
 
@@ -269,7 +274,14 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Conv
             str(step) for step, progress in parts.decider.progress().items() if progress.state == "held"
         )
         held_plan = parts.decider.held
-        return Converged(succeeded=succeeded and held_plan is None, held=held, held_plan=held_plan)
+        memory = parts.desk.record.memory()
+        rolled_back = tuple(sorted(pins.pinned(memory)))
+        return Converged(
+            succeeded=succeeded and held_plan is None and not rolled_back,
+            held=held,
+            rolled_back=rolled_back,
+            held_plan=held_plan,
+        )
 
 
 async def obey(

@@ -22,12 +22,8 @@ def line(news: Mapping[str, Any]) -> str | None:
             return _marked(news["outcome"], f"{news['step']} {news['outcome']}: {news['because']}")
         case "quarantined":
             return _quarantined(news)
-        case "rolled-back":
-            return _rolled_back(news)
-        case "rollback-ended":
-            return f"  ↷ the rollback of {news['service']} has ended: {news['because']}"
         case _:
-            return None
+            return _of_rollbacks(news)
 
 
 def _planned(news: Mapping[str, Any]) -> str:
@@ -60,7 +56,11 @@ def _quarantined(news: Mapping[str, Any]) -> str:
     )
 
 
-def _rolled_back(news: Mapping[str, Any]) -> str:
+def _of_rollbacks(news: Mapping[str, Any]) -> str | None:
+    if news.get("news") == "rollback-ended":
+        return f"  ↷ the rollback of {news['service']} has ended: {news['because']}"
+    if news.get("news") != "rolled-back":
+        return None
     also = f", and {', '.join(news['followers'])} with it" if news["followers"] else ""
     return click.style(
         f"  ↶ {news['service']} goes back to release {news['release'][:8]} from {news['instead_of'][:8]}{also}: "

@@ -14,7 +14,7 @@ from paiwatch.cli.exits import Code
 @click.command()
 @shared
 def once(call: Call) -> None:
-    """Look once, do what the trees ask for, and exit: 0 when settled, 1 when something failed or is held."""
+    """Look once, do what the trees ask for, and exit: 0 when settled, 1 when something failed, is held or is rolled back."""
     from paiwatch import daemon  # noqa: PLC0415 (heavy)
     from paiwatch.news import News  # noqa: PLC0415
     from paiwatch.report.plans import held_document, held_text  # noqa: PLC0415
@@ -34,10 +34,18 @@ def once(call: Call) -> None:
     done = asyncio.run(daemon.once(call.settings(), scrubber, hear))
     for step in done.held:
         click.echo(f"{step} waits for a person; `paiwatch status` says since when and why", err=True)
+    for service in done.rolled_back:
+        click.echo(f"{service} is rolled back; `paiwatch why {service}` says to what and why", err=True)
     if done.held_plan is not None:
         click.echo(held_text(done.held_plan), err=True)
     if call.wants_json:
         waiting = held_document(done.held_plan) if done.held_plan else None
-        document = {"succeeded": done.succeeded, "held": list(done.held), "held_plan": waiting, "news": heard}
+        document = {
+            "succeeded": done.succeeded,
+            "held": list(done.held),
+            "rolled_back": list(done.rolled_back),
+            "held_plan": waiting,
+            "news": heard,
+        }
         click.echo(json.dumps(document, indent=2))
     exits.leave(Code.DONE if done.succeeded else Code.FAILED)

@@ -19,6 +19,8 @@ from paiwatch.record.sharing import Sharing
 from paiwatch.record.statements import KEEP_FORMER, PUT
 
 _ROWS = 100  # in memory at once
+#: The reasons of a step that went back begin so: it is not what its revision asked for.
+_ROLLED_BACK = '[{"kind":"rollback"%'
 _BRINGS_UP = (Operator.START, Operator.REFRESH)
 
 
@@ -143,7 +145,14 @@ class Rollbacks:
 def _digest_after(connection: Connection, service: str, generation: int) -> str:
     chosen = (
         select(runs.c.digest)
+        .join(
+            steps,
+            (steps.c.generation == runs.c.generation)
+            & (steps.c.service == runs.c.service)
+            & (steps.c.operator == runs.c.operator),
+        )
         .where(
+            steps.c.reasons.not_like(_ROLLED_BACK),
             runs.c.service == service,
             runs.c.generation <= generation,
             runs.c.outcome == str(Outcome.SUCCEEDED),

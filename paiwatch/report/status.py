@@ -182,8 +182,6 @@ def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
     if step is not None:  # blocked, or held by a prerequisite that cannot run
         return State.FAILED if step.state == "failed" else State.BLOCKED
     memory = facts.memory.get(name)
-    if name not in facts.invalid and memory is not None and memory.pin is not None and not memory.touched:
-        return State.ROLLED_BACK if memory.digest == memory.pin.release.digest else State.WAITING
     return _of_the_tree(name, facts) or _remembered(memory, facts.last_runs.get(name))
 
 
@@ -204,6 +202,8 @@ def _remembered(memory: Applied | None, last: RunRow | None) -> State:
         return State.RUNNING
     if memory is not None and memory.touched:
         return State.INTERRUPTED if last is not None and last.outcome is Outcome.INTERRUPTED else State.FAILED
+    if memory is not None and memory.pin is not None:
+        return State.ROLLED_BACK if memory.digest == memory.pin.release.digest else State.WAITING
     if memory is not None and memory.digest:
         return State.UP_TO_DATE
     return State.NEVER_STARTED

@@ -9,9 +9,9 @@ from paiwatch.news import (
     News,
     PlanApproved,
     PlanHeld,
-    StateFailed,
     RollbackEnded,
     ServiceRolledBack,
+    StateFailed,
     StepBegan,
     StepDismissed,
     StepEnded,
@@ -33,10 +33,6 @@ def told(news: News) -> dict[str, Any] | None:
             return {"news": "held", **held_document(plan), "steps": count}
         case PlanApproved(digest=digest):
             return {"news": "approved", "digest": digest}
-        case ServiceRolledBack():
-            return {"news": "rolled-back", **asdict(news), "followers": [*news.followers]}
-        case RollbackEnded(service=service, because=because):
-            return {"news": "rollback-ended", "service": service, "because": because}
         case _:
             return _short(news)
 
@@ -52,6 +48,16 @@ def _short(news: News) -> dict[str, Any] | None:
             return {**reply, "service": step.id.service, "note": news.note}
         case GenerationClosed(generation=generation, succeeded=succeeded, seconds=seconds):
             return {"news": "closed", "generation": generation, "succeeded": succeeded, "seconds": seconds}
+        case _:
+            return _of_rollbacks(news)
+
+
+def _of_rollbacks(news: News) -> dict[str, Any] | None:
+    match news:
+        case ServiceRolledBack():
+            return {"news": "rolled-back", **asdict(news), "followers": [*news.followers]}
+        case RollbackEnded():
+            return {"news": "rollback-ended", **asdict(news)}
         case _:
             return None
 

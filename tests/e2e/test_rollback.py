@@ -85,3 +85,106 @@ def test_policy_goes_back_to_the_last_good_release_until_a_commit_changes_it(pla
     platform.wait_settled(commit(platform, web=2, side=5))
     assert values(platform)["web"] == "2"
     assert rows(platform)["web"]["rolled_back"] is None
+
+
+def test_a_person_goes_back_with_the_dependents_that_changed_together_and_retry_goes_forward(
+    platform: Platform,
+) -> None:
+    platform.start()
+    platform.wait_settled(commit(platform, web=1, app=1))
+    platform.wait_settled(commit(platform, base=2, web=2, app=2))
+    before = len(began(platform))
+
+    said = platform.cli("rollback", "web", "--reason", "it lost requests")
+
+    assert values(platform) == {"base": "2", "web": "1", "app": "1", "side": "0"}
+    assert began(platform)[before:] == ["refresh web", "refresh app"]
+    assert "web is rolled back to release" in said
+    assert ", and app with it" in said
+    told = rows(platform)
+    assert (told["web"]["rolled_back"]["because"], told["web"]["rolled_back"]["by"]) == (
+        "it lost requests",
+        "person",
+    )
+    assert told["app"]["rolled_back"]["leader"] == "web"
+    assert {told[name]["state"] for name in ("web", "app")} == {"rolled-back"}
+    assert "instead of what the tree asks for already" in platform.cli("rollback", "web", code=2)
+    assert "it follows the rollback of 'web'" in platform.cli("why", "app")
+
+    platform.cli("retry", "web")
+    platform.wait_until(lambda: values(platform)["app"] == "2", "app runs what the tree asks for")
+    assert values(platform) == {"base": "2", "web": "2", "app": "2", "side": "0"}
+    assert {row["state"] for row in rows(platform).values()} == {"up-to-date"}
+
+
+def test_without_a_daemon_a_run_or_a_revision_is_gone_back_to_and_mistakes_are_told(
+    platform: Platform,
+) -> None:
+    commits = []
+    for value in (1, 2, 3):
+        commits.append(commit(platform, web=value))
+        platform.cli("once")
+    runs = {row["run"]: row for row in platform.json("history", "web")}
+    first = min(runs)
+
+    platform.cli("rollback", "web", "--to", commits[1][:10])
+    assert values(platform)["web"] == "2"
+    assert rows(platform)["web"]["rolled_back"]["origin"] == f"revision {commits[1][:8]}"
+    platform.cli("rollback", "web", "--to", str(first))
+    assert values(platform)["web"] == "1"
+    assert rows(platform)["web"]["rolled_back"]["origin"] == f"run {first}"
+
+    def refused(*words: str) -> str:
+        return platform.cli("rollback", *words, code=2)
+
+    assert "no generation knows a run or revision 'fffff'" in refused("web", "--to", "fffff")
+    assert "there is no run '777'" in refused("web", "--to", "777")
+    assert f"run {first} is one of 'web', not of 'side'" in refused("side", "--to", str(first))
+    assert "is what the tree asks for; `paiwatch retry web` runs it" in refused("web", "--to", commits[2])
+    assert "there is no earlier good release" in refused("side")
+    assert "there is no service 'nobody' in the tree" in refused("nobody")
+    assert values(platform)["web"] == "1"
+
+    assert "web is rolled back; `paiwatch why web` says" in platform.cli("once", code=1)
+    platform.cli("adopt")
+    platform.cli("once")
+    assert rows(platform)["web"]["rolled_back"] is None
+
+
+def test_what_has_nothing_to_go_back_to_stays_failed_and_says_so(platform: Platform) -> None:
+    rolls_back(platform)
+    commit(platform, web=100)
+
+    platform.cli("once", code=1)
+
+    assert state(platform, "web") == "quarantined"
+    assert "no earlier good release to roll back to" in rows(platform)["web"]["held"]["reason"]
+    assert began(platform).count("start web") == 2
+
+
+def test_a_rollback_that_fails_leads_to_no_other_and_what_ran_well_before_is_kept(platform: Platform) -> None:
+    rolls_back(platform)
+    bad = platform.root / "bad"
+    fragile = f"[ ! -e {bad} ] || exit 7; cp value.txt {platform.out('web')}"
+    platform.add("web", ("base",), start=fragile, refresh=fragile)
+    platform.cli("once")
+    bad.touch()
+
+    commit(platform, web=1)
+    platform.cli("once", code=1)
+    assert state(platform, "web") == "quarantined"
+    runs = platform.json("history", "web")
+    assert [run["outcome"] for run in runs] == ["failed"] * 4 + ["succeeded"]
+    platform.cli("once", code=1)
+    assert platform.json("history", "web") == runs
+
+    bad.unlink()
+    platform.cli("retry", "web")
+    platform.cli("once")
+    assert values(platform)["web"] == "1"
+
+    bad.touch()
+    commit(platform, web=1, base=1)
+    platform.cli("once", code=1)
+    assert "this release ran well before" in rows(platform)["web"]["held"]["reason"]
+    assert rows(platform)["web"]["rolled_back"] is None
