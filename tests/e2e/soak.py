@@ -111,7 +111,7 @@ class Soak:
         """The daemon lives and is measured."""
         process = self.world.lab.process
         assert process is not None
-        if process.poll() is not None and self.mischief and "disk_full" in self.mischief.under_way:
+        if process.poll() == 1 and "disk is full" in self.world.lab.log()[-200:]:
             self.world.lab.start()  # as systemd does
         elif process.poll() is not None:
             yield f"the daemon ended by itself: {process.returncode}\n{self.world.lab.log()[-3000:]}"
