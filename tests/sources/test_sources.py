@@ -2,6 +2,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,6 @@ async def test_a_switch_of_branch_or_repository_reads_the_new_one_and_drops_the_
     tip = push(work, {"src/a/file": "b\n"})
     git(tmp_path, "clone", "-q", "--bare", bare, str(other))
     git(other, "update-ref", "refs/heads/prod", tip)
-    copies = tmp_path / "state" / "sources"
     seen = []
     for source in (
         {"repo": url},
@@ -153,7 +153,7 @@ async def test_a_switch_of_branch_or_repository_reads_the_new_one_and_drops_the_
             sources.start()
             snapshot = await sources.look()
             mine = mirror_home(tmp_path / "state", Source(**source))
-            await asyncio.to_thread(wait_until, lambda only=mine: [*copies.iterdir()] == [only])
+            await asyncio.to_thread(wait_until, partial(is_alone, mine))
             seen.append(snapshot.ids)
             assert git(mine / "git", "for-each-ref", "--format=%(refname)") == (
                 f"refs/heads/{source.get('branch', 'main')}"
@@ -206,6 +206,11 @@ async def test_a_lent_state_folder_is_only_read(tmp_path: Path, bare: str) -> No
         assert sorted((tmp_path / "state").rglob("*")) == before
         assert not list((mirror_home(tmp_path / "scratch", source) / "git/objects").glob("??/*"))
         await guest.stop()
+
+
+def is_alone(folder: Path) -> bool:
+    """Whether nothing else lies beside it."""
+    return [*folder.parent.iterdir()] == [folder]
 
 
 def wait_until(claim: Callable[[], object]) -> None:
