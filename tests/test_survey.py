@@ -98,7 +98,8 @@ def test_bytes_of_rendered_files_are_made_on_demand() -> None:
 
     assert release.rendered == {"a.conf": b"port=3000"}
     assert release.digest == desired.releases["grafana"].digest
-    assert release.files == desired.releases["grafana"].files
+    assert release.files is desired.releases["grafana"].files
+    assert release.reads is desired.releases["grafana"].reads
     assert list(desired.releases["grafana"].rendered) == ["a.conf"]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from paiwatch import yamlplain
 from paiwatch.catalog.catalog import Catalog
@@ -94,7 +95,7 @@ class Survey:
             assembled = watching(assembled, outcome.assembled.release.watched)
         if assembled.release is None:
             raise StalledError("; ".join(str(problem) for problem in assembled.problems))
-        return assembled.release
+        return _in_full(outcome.assembled.release, assembled.release)
 
     @property
     def sight(self) -> Sight | None:
@@ -142,6 +143,13 @@ class Survey:
             )
             self._declared = catalog, frozenset(values)
         return self._declared[1].union(*configuration.secrets.values())
+
+
+def _in_full(known: Release | None, rendered: Release) -> Release:
+    """The release with its bytes; all else is of the look itself, for the record keeps it and need not have it twice."""
+    if known is None or replace(rendered, rendered=known.rendered) != known:
+        return rendered
+    return replace(known, rendered=rendered.rendered)
 
 
 def _nothing(_oids: object) -> Mapping[str, bytes]:
