@@ -33,11 +33,13 @@ class Changes:
 
 def split(desired: Desired) -> Wanted:
     """Tell what can run from what exists but cannot (its problems say why)."""
-    broken = desired.invalid | (desired.services.keys() - desired.releases.keys())
-    releases = desired.releases
+    services, releases = desired.services, desired.releases
+    broken = desired.invalid
+    if len(releases) < len(services):
+        broken |= services.keys() - releases.keys()
     if not broken.isdisjoint(releases):
         releases = {name: release for name, release in releases.items() if name not in broken}
-    return Wanted(services=desired.services, releases=releases, broken=broken)
+    return Wanted(services=services, releases=releases, broken=broken)
 
 
 def recompared(before: Changes, names: Iterable[str], wanted: Wanted, memory: Memory) -> Changes:

@@ -5,6 +5,8 @@ Everything that plans begins with `substitute`, so a rollback needs no rule of i
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import compress
+from operator import attrgetter
 
 from paiwatch.catalog.service import Service
 from paiwatch.plan.applied import Applied, Memory, Pin
@@ -12,10 +14,13 @@ from paiwatch.plan.plan import Reason
 from paiwatch.problem import Problem, Severity
 from paiwatch.releases.release import Desired, OnDemand, Release
 
+_PIN = attrgetter("pin")
+
 
 def pinned(memory: Memory) -> dict[str, Pin]:
-    """Every pin there is, by service."""
-    return {name: applied.pin for name, applied in memory.items() if applied.pin is not None}
+    """Every pin there is, by service. Each plan asks several times, so the interpreter's own loop skips those without one."""
+    found = compress(memory.items(), map(_PIN, memory.values()))
+    return {name: applied.pin for name, applied in found if applied.pin is not None}
 
 
 def void(desired: Desired, memory: Memory) -> dict[str, str]:
