@@ -56,8 +56,7 @@ class Refusal:
 class Acceptance:
     """The rules of one repository and what they let through. Used by the thread of its repository.
 
-    `verdict` gives the first commit without a signature that counts. `recorded` is the commit that the record's newest
-    generation was made of, known if the file in `home` is lost; `lender` is another home to begin with.
+    `verdict` gives the first of some commits that lacks a signature that counts.
     """
 
     def __init__(
@@ -78,7 +77,10 @@ class Acceptance:
         self.refusal: Refusal | None = None
 
     def recall(self, *, lender: Path | None, recorded: str) -> None:
-        """Read what was accepted last. Raises TransientError when its file is there and cannot be read."""
+        """Read what was accepted last; `lender` is another home to begin with, `recorded` the commit that the record knows.
+
+        Raises TransientError when the file is there and cannot be read.
+        """
         self._last = _load(self._file) or (_load(lender / _FILE) if lender else None)
         if self._last is None and recorded:
             self._last = Accepted(commit=recorded)
@@ -123,12 +125,11 @@ class Acceptance:
 
     def _judge(self, tip: str, last: Accepted | None) -> Refusal | None:
         """Why the tip cannot be taken, if it cannot. Signatures come first: accepting a rewrite does not help those."""
-        is_accepted = last is not None and last.rewrite == tip
         if self._rules.verifies:
             commits = (*self._new(tip, last), tip) if self._rules.verify is Verify.ALL else (tip,)
             if (flaw := self._verdict(commits)) is not None:
                 return self._unsigned(tip, flaw)
-        if last is None or is_accepted:
+        if last is None or (last.rewrite and self._ancestry.is_ancestor(last.rewrite, tip)):
             return None
         if self._rules.history is History.FAST_FORWARD_ONLY and not self._ancestry.is_ancestor(
             last.commit, tip

@@ -48,7 +48,7 @@ class Signatures:
         Raises TransientError when the signers' files or the programs cannot be used now.
         """
         self._renew()
-        waiting = (commit for commit in commits if commit not in self._good)
+        waiting = (commit for commit in dict.fromkeys(commits) if commit not in self._good)
         while batch := tuple(islice(waiting, _BATCH)):
             for commit, why in self._check(batch):
                 if why:
