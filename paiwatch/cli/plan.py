@@ -12,6 +12,7 @@ from paiwatch.cli import compare, deploys, exits, explained, table, view
 from paiwatch.cli.call import Call, configured
 from paiwatch.cli.exits import Code
 from paiwatch.cli.view import Revisions, View
+from paiwatch.plan import pins
 from paiwatch.report import markdown, plans, times
 from paiwatch.settings import Settings
 from paiwatch.snapshot import Revision, Snapshot
@@ -139,11 +140,17 @@ def steps(seen: View) -> str:
         cells = [[table.plain(cell) for cell in row] for row in rows]
         return table.table(_HEADINGS, cells, width=table.screen_width())
     at = f"{seen.plan.config[:8]}@{seen.plan.src[:8]}"
-    if invalid := sorted(seen.desired.invalid):
-        return (
-            f"nothing to do, but not all is well: {', '.join(invalid)} cannot run as {at} has it (see below)"
-        )
+    if but := "; ".join(_exceptions(seen, at)):
+        return f"nothing to do, but not all is well: {but} (see below)"
     return f"nothing to do: every service runs what {at} asks for"
+
+
+def _exceptions(seen: View, at: str) -> Iterator[str]:
+    """Services that do not run what is asked for, though no step is planned for them."""
+    if invalid := sorted(seen.desired.invalid):
+        yield f"{', '.join(invalid)} cannot run as {at} has it"
+    if pinned := sorted(pins.pinned(seen.memory)):
+        yield f"{', '.join(pinned)} {'is' if len(pinned) == 1 else 'are'} rolled back, and {at} asks for another release"
 
 
 def coloured(differences: str) -> str:

@@ -72,7 +72,9 @@ def test_policy_goes_back_to_the_last_good_release_until_a_commit_changes_it(pla
     told = f"release {row['applied']['digest'][:8]} runs instead of {row['rolled_back']['instead_of'][:8]}"
     assert told in platform.cli("status").replace("\n", " ").replace("  ", " ")
     assert "'web' is rolled back" in platform.cli("why", "web")
-    assert "'web' is rolled back" in platform.cli("plan")
+    planned = platform.cli("plan")
+    assert "not all is well: web is rolled back" in planned
+    assert "'web' is rolled back" in planned
 
     platform.stop()
     before = began(platform)
