@@ -140,7 +140,7 @@ class Guard(Section):
     max_services: AtMost | None = None
     """Most services that a plan may touch: a number (new ones included), or a share of those applied. Default: no limit."""
     max_stops: AtMost = Field(default="50%", validate_default=True)
-    """Most services that a plan may take down for good: a number, or a share of those applied; a share always lets one pass."""
+    """Most services that a plan may take down for good: a number, or a share of those applied; a share lets one pass, but not the last one."""
 
 
 class LogFormat(StrEnum):

@@ -1,7 +1,8 @@
 """Guard: whether a plan does so much that a person has to approve it first. PURE; the gate acts on what is decided here.
 
 A number counts every service of the plan. A share counts those of the applied services that the plan touches: what is
-new disturbs nothing that runs, so a first start is never held by a share. A share always lets one service pass.
+new disturbs nothing that runs, so a first start is never held by a share. A share always lets one service pass, unless that
+is the last one that is taken down: a plan that removes everything is a mistake more often than not.
 Only what is taken down for good counts as a stop: not the stop of a restart, which its start follows.
 """
 
@@ -60,7 +61,9 @@ def _excess(
             yield f"it {verb} {_count(len(names))}, and guard.{key} is {limit}"
         return
     running = len(names & applied)
-    if running > 1 and running * 100 > len(applied) * limit.percent:
+    if key == "max_stops" and names >= applied > set() and limit.percent < 100:
+        yield f"it {verb} everything that is applied ({_count(running)}), and guard.{key} is {limit}"
+    elif running > 1 and running * 100 > len(applied) * limit.percent:
         yield f"it {verb} {running} of the {len(applied)} services that are applied, and guard.{key} is {limit}"
 
 

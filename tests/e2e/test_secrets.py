@@ -60,6 +60,8 @@ def test_script_of_a_removed_service_prints_no_secret_that_the_configuration_has
     (platform.root / "tree" / "src" / "base" / "deploy").rename(platform.root / "gone")
     (platform.work / "services-configuration.yaml").write_text("other: {a: 1}\n")
     platform.push("no base any more")
+    settings = platform.root / "config.yaml"
+    settings.write_text(settings.read_text() + "guard: {max_stops: 100%}\n")  # it is the last service
     platform.start()
     platform.wait_until(lambda: platform.value("base") == "", "base stopped")
     platform.wait_until(lambda: "generation.closed" in platform.log(), "all written")
