@@ -56,7 +56,7 @@ class ControlServer:
                 async for reply in self._answer(request if isinstance(request, dict) else {}):
                     writer.write(json.dumps(reply).encode() + b"\n")
                     await writer.drain()
-            except ValueError:
+            except (ValueError, RecursionError):
                 writer.write(b'{"ok": false, "error": "not one line of JSON"}\n')
             finally:
                 writer.close()

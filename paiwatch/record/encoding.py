@@ -27,8 +27,13 @@ def seconds(stored: int) -> float:
 
 
 def to_json(value: Any) -> str:
-    """The shortest text; non-ASCII stays readable."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """The shortest text; non-ASCII stays readable, unless it has what UTF-8 cannot say: then all of it is escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def reasons_to_json(reasons: Iterable[Reason]) -> str:

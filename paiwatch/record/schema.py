@@ -3,13 +3,31 @@
 Times are INTEGER milliseconds since the epoch; JSON is TEXT; flags are 0 and 1.
 """
 
+from typing import Any
+
 from sqlalchemy import Column, Integer, MetaData, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+
+class Words(TypeDecorator[str]):
+    """Text of any origin: what UTF-8 cannot say (the bytes of an odd file name) is kept as an escape, never refused."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """On the way into the file."""
+        del dialect
+        if value is None or value.isascii():
+            return value
+        return value.encode("utf-8", "backslashreplace").decode()
+
 
 metadata = MetaData()
 
 
 def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default="")
+    return Column(name, Words, nullable=False, server_default="")
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
@@ -32,14 +50,14 @@ steps = Table(
     "steps",
     metadata,
     Column("generation", Integer, primary_key=True),
-    Column("service", Text, primary_key=True),
-    Column("operator", Text, primary_key=True),
+    Column("service", Words, primary_key=True),
+    Column("operator", Words, primary_key=True),
     Column("position", Integer, nullable=False),
     _text("kind"),
     _text("digest"),
     Column("level", Integer, nullable=False),
     _text("reasons"),
-    Column("outcome", Text),
+    Column("outcome", Words),
     _text("because"),
 )
 
@@ -56,9 +74,9 @@ runs = Table(
     Column("began", Integer, nullable=False),
     Column("pid", Integer),
     Column("started_ticks", Integer),
-    Column("boot", Text),
+    Column("boot", Words),
     Column("ended", Integer),
-    Column("outcome", Text),
+    Column("outcome", Words),
     Column("exit", Integer),
     Column("signal", Integer),
     Column("milliseconds", Integer, nullable=False, server_default="0"),
@@ -70,7 +88,7 @@ runs = Table(
 applied = Table(
     "applied",
     metadata,
-    Column("service", Text, primary_key=True),
+    Column("service", Words, primary_key=True),
     _text("digest"),
     _text("touched"),
     _text("touched_by"),
@@ -93,8 +111,8 @@ applied = Table(
 formers = Table(
     "formers",
     metadata,
-    Column("service", Text, primary_key=True),
-    Column("digest", Text, primary_key=True),
+    Column("service", Words, primary_key=True),
+    Column("digest", Words, primary_key=True),
     Column("left_in", Integer, nullable=False),  # the generation that went on to another
     Column("version", Integer, nullable=False),
     _text("config"),
@@ -114,7 +132,7 @@ formers = Table(
 pins = Table(
     "pins",
     metadata,
-    Column("service", Text, primary_key=True),
+    Column("service", Words, primary_key=True),
     _text("instead_of"),
     _text("digest"),
     Column("since", Integer, nullable=False),
@@ -127,7 +145,7 @@ pins = Table(
 holds = Table(
     "holds",
     metadata,
-    Column("service", Text, primary_key=True),
+    Column("service", Words, primary_key=True),
     _text("by"),
     _text("reason"),
     Column("since", Integer, nullable=False),
@@ -137,8 +155,8 @@ holds = Table(
 failures = Table(
     "failures",
     metadata,
-    Column("service", Text, primary_key=True),
-    Column("digest", Text, primary_key=True),
+    Column("service", Words, primary_key=True),
+    Column("digest", Words, primary_key=True),
     Column("attempts", Integer, nullable=False),
     Column("retry_at", Integer, nullable=False),
     Column("quarantined", Integer),  # since when
@@ -148,7 +166,7 @@ failures = Table(
 held_plans = Table(
     "held_plans",
     metadata,
-    Column("digest", Text, primary_key=True),
+    Column("digest", Words, primary_key=True),
     Column("since", Integer, nullable=False),
     _text("services"),
     _text("reasons"),
@@ -157,6 +175,6 @@ held_plans = Table(
 approvals = Table(
     "approvals",
     metadata,
-    Column("digest", Text, primary_key=True),
+    Column("digest", Words, primary_key=True),
     Column("at", Integer, nullable=False),
 )
