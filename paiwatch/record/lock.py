@@ -1,11 +1,13 @@
 """The state lock: at most one paiwatch acts on a state folder at a time, and the other learns who does.
 
-An flock: it goes with its holder, however that ends, so there is never a stale one to remove.
+An flock: it goes with its holder, however that ends, so there is never a stale one to remove. Only a script that a dead holder
+was about to start has it for an instant longer, until it is bash: that is waited for, because it is found by its marker only then.
 """
 
 import fcntl
 import json
 import os
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,9 @@ from typing import Self
 
 from paiwatch import disk, private
 from paiwatch.errors import BusyError, StoreError
+
+_PATIENCE = 5.0  # seconds that what a dead holder was about to start may take
+_PAUSE = 0.005  # seconds between two tries
 
 
 class StateLock:
@@ -49,14 +54,18 @@ class StateLock:
 
     def _take(self) -> int:
         """The locked descriptor. Whoever removed or replaced the file meanwhile left us with a lock on nothing: again."""
+        deadline = time.monotonic() + _PATIENCE
         while True:
             descriptor = private.open_file(self._file, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = _describe(os.pread(descriptor, 4096, 0))
+                holder = os.pread(descriptor, 4096, 0)
                 os.close(descriptor)
-                raise BusyError(f"{self._file.parent}: in use by {holder}") from None
+                if _is_dead(holder) and time.monotonic() < deadline:
+                    time.sleep(_PAUSE)
+                    continue
+                raise BusyError(f"{self._file.parent}: in use by {_describe(holder)}") from None
             if self._is_still(descriptor):
                 return descriptor
             os.close(descriptor)
@@ -72,6 +81,17 @@ class StateLock:
         text = json.dumps({"pid": os.getpid(), "command": self._command, "since": since})
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, text.encode(), 0)
+
+
+def _is_dead(content: bytes) -> bool:
+    """Whether the holder signed and has ended since."""
+    try:
+        os.kill(json.loads(content)["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, KeyError, TypeError, PermissionError, OverflowError):
+        return False
+    return False
 
 
 def _describe(content: bytes) -> str:

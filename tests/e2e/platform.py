@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from paiwatch import client
+from tests.e2e.nursery import Hatched
 
 LIMIT = 30.0  # seconds any wait may take
 
@@ -45,7 +46,7 @@ class Platform:
     operators: str = "{parallel: 4, timeout: 30s, grace: 1s, retries: {attempts: 3, first: 100ms, max: 1s}}"
     environment: Mapping[str, str] = field(default_factory=dict)
     source_options: str = ""
-    process: "subprocess.Popen[bytes] | None" = None
+    process: "subprocess.Popen[bytes] | Hatched | None" = None
 
     # ── laying out ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,30 @@ def test_it_goes_with_a_killed_holder(tmp_path: Path) -> None:
 
     with StateLock(tmp_path):
         pass
+
+
+def test_it_waits_for_what_a_dead_holder_was_about_to_start(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time; from pathlib import Path; from paiwatch.record.lock import StateLock;"
+        "StateLock(Path(sys.argv[1])).__enter__()\n"
+        "if os.fork(): os._exit(0)\n"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    holder.wait()
+    became_a_script = threading.Timer(0.1, holder.stdin.close)
+    became_a_script.start()
+
+    with StateLock(tmp_path, command="once"):
+        assert json.loads((tmp_path / "lock").read_text())["command"] == "once"
+
+    became_a_script.join()
+    holder.stdout.close()
 
 
 def test_a_child_process_does_not_inherit_it(tmp_path: Path) -> None:
