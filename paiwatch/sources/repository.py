@@ -22,7 +22,7 @@ from paiwatch.sources.objects import Objects
 T = TypeVar("T")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)|/\.|\.$|/$))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_LARGEST = 256 << 20  # bytes of one object that are taken into memory
+_LARGEST = 100 << 20  # bytes of one file that are taken into memory
 
 
 class Repository:
@@ -47,6 +47,7 @@ class Repository:
         self.git = self._calls = Calls(environment, timeout=self._access.timeout)
         self._objects = Objects(self._calls, timeout=self._access.timeout)
         self._may_renew = True
+        self._listed: Mapping[str, Entry] = {}
 
     # -- what is new
 
@@ -112,7 +113,7 @@ class Repository:
 
     def tree(self, revision: Revision, *, folder: str, since: Tree | None = None) -> Tree:
         """All files of a commit; from `since`, another tree of this repository, at the cost of the difference alone."""
-        files = self.mended(lambda: self._list(revision.id, since))
+        self._listed = files = self.mended(lambda: self._list(revision.id, since))
         return Tree(revision=revision, folder=folder, files=files)
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
@@ -245,13 +246,15 @@ class Repository:
         contents: dict[str, bytes] = {}
         for oid, found in self._objects.read(wanted, most=_LARGEST).items():
             if found.content is None:
-                raise StalledError(
-                    f"{self._where}: object {oid} has {found.size:,} bytes; keep such files elsewhere"
-                )
+                raise StalledError(f"{self._where}: {self._too_large(oid, found.size)}")
             contents[oid] = found.content
         if gone := next((oid for oid in wanted if oid not in contents), None):
             raise self._lack(f"object {gone} is missing; a forced push followed by gc can do that")
         return contents
+
+    def _too_large(self, oid: str, size: int) -> str:
+        path = next((path for path, entry in self._listed.items() if entry.oid == oid), f"object {oid}")
+        return f"{path!r} has {size:,} bytes, and a file may have {_LARGEST:,}; keep it elsewhere and let a script fetch it"
 
     def _lack(self, what: str) -> DamagedError:
         return DamagedError(f"{self._where}: {what}; the next look tries again")

@@ -1,15 +1,17 @@
 """The src side of a look: which services there are, and each component's defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paiwatch import yamltext
 from paiwatch.catalog import catalog as catalogs
 from paiwatch.catalog import components as folders
 from paiwatch.catalog import openpai as openpai_services
+from paiwatch.catalog import standins
 from paiwatch.catalog.catalog import Catalog, Declared
 from paiwatch.catalog.components import DECLARATION, Deploy
 from paiwatch.catalog.files import link_oids
+from paiwatch.catalog.standins import Patterns
 from paiwatch.catalog.watch import Watched, Watcher
 from paiwatch.document import Document
 from paiwatch.model.openpai import tree as openpai_tree
@@ -27,7 +29,9 @@ class Components:
     catalog: Catalog
     defaults: Mapping[str, tuple[str, Entry]]  # by component: path and entry of its config/<component>.yaml
     watched: Mapping[str, Watched]  # of the services that watch anything
-    blind: tuple[Problem, ...] = ()  # patterns that match nothing
+    blind: tuple[Problem, ...] = ()  # patterns that match nothing, submodules that bring nothing
+    attributes: Mapping[str, Entry]  # the .gitattributes files
+    lfs: Patterns  # what they give to Git LFS
     parsers: Mapping[str, Entry]  # by component: its parser; empty in the plain model
     is_openpai: bool
 
@@ -45,8 +49,11 @@ def survey_components(
     is_openpai = bool(parsers) if openpai is None else openpai
     if before is not None and before.is_openpai != is_openpai:
         before = None
+    attributes, lfs = _lfs(tree, read, before)
+    if before is not None and before.lfs != lfs:
+        before = None
     deploys = _deploys(tree, before)
-    declared = _declare(tree, deploys, read, before, is_openpai=is_openpai)
+    declared = _declare(tree, deploys, read, before, is_openpai=is_openpai, lfs=lfs)
     if before is not None and declared == before.declared and deploys.keys() == before.deploys.keys():
         catalog = before.catalog
     else:
@@ -59,7 +66,9 @@ def survey_components(
         catalog=catalog,
         defaults=_defaults(tree, deploys),
         watched=watched,
-        blind=blind,
+        blind=(*blind, *standins.submodule_problems(tree)),
+        attributes=attributes,
+        lfs=lfs,
         parsers=parsers,
         is_openpai=is_openpai,
     )
@@ -81,8 +90,25 @@ def _deploys(tree: Tree, before: Components | None) -> dict[str, Deploy]:
     return deploys
 
 
+def _lfs(tree: Tree, read: Contents, before: Components | None) -> tuple[dict[str, Entry], Patterns]:
+    """The attribute files, and what they give to Git LFS."""
+    attributes = standins.attribute_files(tree)
+    if before is not None and before.attributes == attributes:
+        return attributes, before.lfs
+    contents = read({entry.oid for entry in attributes.values()}) if attributes else {}
+    return attributes, standins.lfs_patterns(
+        {path: contents[entry.oid] for path, entry in attributes.items()}
+    )
+
+
 def _declare(
-    tree: Tree, deploys: Mapping[str, Deploy], read: Contents, before: Components | None, *, is_openpai: bool
+    tree: Tree,
+    deploys: Mapping[str, Deploy],
+    read: Contents,
+    before: Components | None,
+    *,
+    is_openpai: bool,
+    lfs: Patterns,
 ) -> dict[str, Declared]:
     """All services; of an OpenPAI tree those for its kind of cluster, read as leniently as paictl reads them."""
     found = folders.services(deploys)
@@ -100,8 +126,25 @@ def _declare(
         declared = {
             name: openpai_services.forgiven(one, fresh[name], contents) for name, one in declared.items()
         }
+    if lfs:
+        declared = {
+            name: _without_pointers(tree, one, fresh[name], read, lfs) for name, one in declared.items()
+        }
     every = {name: kept.get(name) or declared[name] for name in sorted(found)}
     return {name: one for name, one in every.items() if not is_openpai or openpai_services.is_for_k8s(one)}
+
+
+def _without_pointers(tree: Tree, one: Declared, deploy: Deploy, read: Contents, lfs: Patterns) -> Declared:
+    """The same, with a problem for each Git LFS pointer in the deploy folder."""
+    folder = f"{tree.prefix}{one.name}/deploy"
+    suspects = standins.may_be_pointers(lfs, folder, deploy)
+    contents = read({entry.oid for entry in suspects.values()}) if suspects else {}
+    found = [
+        standins.pointer_problem(one.name, f"{folder}/{path}")
+        for path, entry in suspects.items()
+        if standins.is_pointer(contents[entry.oid])
+    ]
+    return replace(one, problems=tuple(sorted((*one.problems, *found)))) if found else one
 
 
 def _wanted(deploy: Deploy) -> frozenset[str]:

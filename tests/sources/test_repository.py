@@ -586,3 +586,18 @@ def test_the_log_since_a_commit_that_is_gone_is_empty(work: Path, tmp_path: Path
 
     assert repository.log("e" * 40, repository.newest()) == ()
     repository.close()
+
+
+def test_a_file_that_is_too_large_is_named_and_harms_no_other(
+    tmp_path: Path, work: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paiwatch.sources.repository._LARGEST", 1_000_000)
+    push(work, {"src/a/huge.bin": b"x" * 1_000_001})
+    repository = a_repository(tmp_path / "home", bare.as_uri())
+
+    files = repository.look(folder=".").files
+
+    with pytest.raises(StalledError, match=r"'src/a/huge.bin' has 1,000,001 bytes.*keep it elsewhere"):
+        repository.read([files["layout.yaml"].oid, files["src/a/huge.bin"].oid])
+    assert repository.read([files["layout.yaml"].oid])[files["layout.yaml"].oid] == b"machines: []\n"
+    repository.close()
