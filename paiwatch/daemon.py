@@ -27,7 +27,7 @@ from paiwatch.errors import PaiwatchError
 from paiwatch.gate import Gate
 from paiwatch.lookout import Lookout
 from paiwatch.news import DaemonMoved, Listener, News, Phase, RunInterrupted
-from paiwatch.operators import leftovers, stage
+from paiwatch.operators import leftovers, reaping, stage
 from paiwatch.outage import Outage
 from paiwatch.plan import pins
 from paiwatch.plan.guard import HeldPlan
@@ -72,6 +72,7 @@ async def assemble(
     Raises BusyError when somebody else holds the state folder, StoreError when the record cannot be used.
     """
     failpoint.arm(os.environ)
+    reaping.by_descriptor()
     state, operators = settings.state, settings.operators
 
     def tell(news: News) -> None:
