@@ -102,6 +102,7 @@ class Decider:
         self._open: dict[int, Underway] = {}
         self._wake_at: float | None = None
         self._draining = False
+        self._task: asyncio.Task[object] | None = None
         self._lost: StoreError | None = None  # why something that happened is not written down
         self._obeying: asyncio.Future[object] | None = None  # the command that is being carried out
         self._latest: GenerationAccepted | None = None
@@ -117,6 +118,7 @@ class Decider:
 
         Raises StoreError, at its end, when something could not be written down before that.
         """
+        self._task = asyncio.current_task()
         async with asyncio.TaskGroup() as group:
             while not (self._draining and not self._runs):
                 item = await self._next()
@@ -141,8 +143,8 @@ class Decider:
         self._inbox.put_nowait(Command(work=work, done=done))
         try:
             while not (await asyncio.wait({done}, timeout=_PATIENCE))[0]:
-                if fault := self._writer.outage.fault:
-                    self._refuse(done, fault)
+                if self._writer.outage.holds_up(self._task):
+                    self._refuse(done, self._writer.outage.fault)
         finally:
             done.cancel()  # of no effect but where nobody waits any more
         return await done  # type: ignore[return-value]  # the future carries what `work` returned

@@ -28,7 +28,7 @@ class Outage:
 
     def __init__(self, tell: Listener, *, patient: bool) -> None:
         self._tell = tell
-        self._faults: dict[object, str] = {}  # by who waits
+        self._faults: dict[asyncio.Task[object] | None, str] = {}  # by who waits
         self._told: set[str] = set()
         self._given_up = asyncio.Event()
         self.tries = 0
@@ -40,6 +40,10 @@ class Outage:
         """What cannot be written, why, and what to do; empty while all is well."""
         return "; ".join(dict.fromkeys(self._faults.values()))
 
+    def holds_up(self, task: "asyncio.Task[object] | None") -> bool:
+        """Whether this task waits here."""
+        return task in self._faults
+
     def give_up(self) -> None:
         """Wait no more: whatever fails from now on, or at its next try, raises."""
         self._given_up.set()
@@ -49,7 +53,7 @@ class Outage:
 
         What is damaged stays so: DamagedError is raised at once.
         """
-        me, pause = object(), _FIRST
+        me, pause = asyncio.current_task(), _FIRST
         try:
             while True:
                 try:
@@ -69,13 +73,13 @@ class Outage:
         finally:
             self._faults.pop(me, None)
 
-    def _begin(self, who: object, fault: str) -> None:
+    def _begin(self, who: asyncio.Task[object] | None, fault: str) -> None:
         self._faults[who] = fault
         if fault not in self._told:
             self._told.add(fault)
             self._tell(StateFailed(message=fault))
 
-    def _recover(self, who: object) -> None:
+    def _recover(self, who: asyncio.Task[object] | None) -> None:
         if self._faults.pop(who, None) is not None and not self._faults:
             self._told.clear()
             self._tell(StateRecovered())

@@ -87,9 +87,11 @@ class Cap:
         self._timer = asyncio.get_running_loop().call_later(self._pause, self._look)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look once more, and then no more."""
         if self._timer is not None:
             self._timer.cancel()
+        with suppress(OSError):
+            self._check(self._log.stat().st_size)
 
     def mark(self) -> bool:
         """Say so at the end of the file, where the disk was too full for all of the output; whether that was the case."""

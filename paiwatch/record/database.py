@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from paiwatch import disk, private
 from paiwatch.errors import StoreError
 from paiwatch.failpoint import reach
-from paiwatch.record import migrations
+from paiwatch.record import layout, migrations
 from paiwatch.record.migrations import MIGRATIONS, Migration
 
 _WAIT = 5000  # milliseconds for another process's transaction to end
@@ -143,6 +143,8 @@ def _bring_up(file: Path, connection: Connection, known: Sequence[Migration]) ->
     _refuse_newer(file, present, known)
     if present == migrations.newest(known):
         return
+    if not present:
+        _refuse_to_forget(file)
     if present:
         _back_up(file, connection, present)
         reach("record.backed-up")
@@ -155,6 +157,16 @@ def _refuse_newer(file: Path, present: int, known: Sequence[Migration]) -> None:
         raise StoreError(
             f"{file}: schema {present} is from a newer paiwatch (this one knows {migrations.newest(known)}); "
             f"install that version, or restore {file.name}.{migrations.newest(known)}.bak"
+        )
+
+
+def _refuse_to_forget(file: Path) -> None:
+    """A record that was lost must not look like a first start, at which every service would be started."""
+    archive = layout.archive_folder(file.parent)
+    if any(archive.glob("[!.]*")):
+        raise StoreError(
+            f"{file}: missing or empty, but there are archived releases: put a back-up of it in its place; "
+            f"to begin anew, with every service started again, move {archive} away"
         )
 
 

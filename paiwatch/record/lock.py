@@ -80,7 +80,8 @@ class StateLock:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         text = json.dumps({"pid": os.getpid(), "command": self._command, "since": since})
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, text.encode(), 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        private.write_all(self._descriptor, text.encode())
 
 
 def _is_dead(content: bytes) -> bool:

@@ -1,5 +1,10 @@
 """Output files: cut in the middle, counted exactly, masked across every border."""
 
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -7,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paiwatch.operators import output
-from paiwatch.operators.output import OVERLAP, Cut
+from paiwatch.operators.output import OVERLAP, RESERVE, Cut
 
 
 def mask(piece: bytes) -> bytes:
@@ -115,3 +120,104 @@ def test_a_limit_of_nothing_keeps_the_count(tmp_path: Path) -> None:
     assert output.finish(log, 0) == 1000
 
     assert log.read_bytes() == b"\n[paiwatch: 1000 bytes of output were cut here]\n"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small disk")
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "paiwatch-test", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no disk can be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave no byte free."""
+    with (disk / "fill").open("wb", buffering=0) as file:
+        for size in (1 << 16, 4096):
+            with suppress(OSError):
+                while file.write(b"\0" * size):
+                    pass
+    return disk / "fill"
+
+
+def free(disk: Path) -> int:
+    facts = os.statvfs(disk)
+    return facts.f_bavail * facts.f_frsize
+
+
+def test_there_is_room_for_output_on_a_disk_that_fills_up_after_the_start(disk: Path) -> None:
+    log = disk / "run" / "1.log"
+    output.reserve(log, 10 << 20)
+    assert log.stat().st_size == 0
+
+    fill(disk)
+    with log.open("ab", buffering=0) as written:
+        assert written.write(b"x" * (RESERVE - 4096)) == RESERVE - 4096
+
+    assert output.finish(log, 10 << 20, mask) == 0
+    assert log.read_bytes() == b"x" * (RESERVE - 4096)
+
+
+def test_room_that_was_not_needed_goes_back(disk: Path) -> None:
+    before = free(disk)
+    output.reserve(disk / "1.log", 10 << 20)
+    assert free(disk) <= before - RESERVE
+
+    output.finish(disk / "1.log", 10 << 20, mask)
+
+    assert free(disk) >= before - 8192
+
+
+def test_nothing_begins_without_room_for_its_output(disk: Path) -> None:
+    fill(disk)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        output.reserve(disk / "1.log", 10 << 20)
+
+
+def test_secrets_are_masked_where_a_full_disk_has_no_room_for_a_copy(disk: Path) -> None:
+    log = a_log(disk, b"a hunter2 b\n" * 50_000)
+    fill(disk)
+
+    assert output.finish(log, 10 << 20, mask) == 0
+
+    assert log.read_bytes() == b"a *** b\n" * 50_000
+    assert log.stat().st_mode & 0o777 == 0o644  # as it was: it was overwritten
+
+
+def test_what_a_full_disk_cannot_mask_is_cut_off(disk: Path) -> None:
+    def longer(piece: bytes) -> bytes:
+        return piece.replace(b"hunter2", b"*" * 700)
+
+    log = a_log(disk, b"a hunter2 b\n" * 50_000)
+    fill(disk)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        output.finish(log, 100 << 20, longer)
+
+    assert b"hunter2" not in log.read_bytes()
+
+
+def test_output_that_found_no_room_ends_with_a_line_that_says_so(disk: Path) -> None:
+    log = disk / "1.log"
+
+    async def grow() -> bool:
+        cap = output.Cap(log, 64 << 20)
+        output.reserve(log, 64 << 20)
+        fill(disk)
+        cap.start()
+        with log.open("ab", buffering=0) as written, suppress(OSError):
+            while written.write(b"x" * 65_536):
+                pass
+        cap.stop()
+        return cap.mark()
+
+    assert asyncio.run(grow())
+    assert log.read_bytes().startswith(b"xxx")
+    assert log.read_bytes().endswith(b"\n[paiwatch: the disk was full, the end of the output is missing]\n")
