@@ -6,6 +6,7 @@ from dataclasses import asdict
 from paiwatch import logs
 from paiwatch.convergence.events import Outcome
 from paiwatch.news import (
+    CommitRefused,
     DaemonMoved,
     GenerationAccepted,
     GenerationClosed,
@@ -17,6 +18,7 @@ from paiwatch.news import (
     PlanHeld,
     ProblemsFound,
     PruneFailed,
+    RefusalEnded,
     RollbackEnded,
     RunInterrupted,
     ServiceRolledBack,
@@ -93,14 +95,8 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             outcome = "succeeded" if news.succeeded else "replaced" if news.replaced else "failed"
             seconds = round(news.seconds, 3)
             tell(logs.GENERATION_CLOSED, generation=news.generation, outcome=outcome, seconds=seconds)
-        case LookFailed(message=message):
-            log.error(
-                logs.SOURCE_FAILED,
-                message=message,
-                remedy="the last good state stays; it is tried again by itself",
-            )
-        case LookRecovered():
-            log.info(logs.SOURCE_RECOVERED)
+        case LookFailed() | LookRecovered() | CommitRefused() | RefusalEnded():
+            _source(news)
         case StateFailed() | StateRecovered() | PruneFailed():
             _state(news)
         case DaemonMoved(phase=phase):
@@ -116,6 +112,24 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             facts = {"run": run, "service": service, "operator": operator, "processes_ended": ended}
             told = {"remedy": f"look at: paiwatch logs {run}, then: paiwatch retry {service}"} if held else {}
             log.warning(logs.RUN_INTERRUPTED, **facts, held=held, **told)
+
+
+def _source(news: LookFailed | LookRecovered | CommitRefused | RefusalEnded) -> None:
+    match news:
+        case LookFailed(message=message):
+            log.error(
+                logs.SOURCE_FAILED,
+                message=message,
+                remedy="the last good state stays; it is tried again by itself",
+            )
+        case LookRecovered():
+            log.info(logs.SOURCE_RECOVERED)
+        case CommitRefused(source=source, refusal=refusal):
+            tip = refusal.tip
+            facts = {"commit": tip.id, "author": tip.author, "subject": tip.subject, "in_force": refusal.kept}
+            log.error(logs.COMMIT_REFUSED, source=source, **facts, because=refusal.why, remedy=refusal.remedy)
+        case RefusalEnded(source=source):
+            log.info(logs.REFUSAL_ENDED, source=source)
 
 
 def _state(news: StateFailed | StateRecovered | PruneFailed) -> None:

@@ -104,6 +104,7 @@ async def _progress(desk: Desk, _: Request) -> Reply:
         "settled": decider.is_settled and not faults,
         "draining": decider.is_draining,
         "kept": list(decider.kept),
+        "renamed": {old: new for old, new in decider.renamed.items() if seen and old not in seen.services},
         "invalid": sorted(seen.invalid) if seen else [],
         "problems": [str(problem) for problem in seen.problems] if seen else [],
         "faults": faults,
@@ -232,6 +233,15 @@ async def _approve(desk: Desk, request: Request) -> Reply:
     return {"digest": digest}
 
 
+async def _accept_rewrite(desk: Desk, request: Request) -> Reply:
+    name = str(request.get("source", ""))
+    if name not in {"", "config", "src"}:
+        raise ConfigError(f"{name!r} is no source; name config or src")
+    source, tip = await desk.sources.accept_rewrite(name)
+    desk.nudge(f"{source}: rewrite accepted")
+    return {"source": source, "commit": tip.id, "author": tip.author, "subject": tip.subject}
+
+
 #: Verbs that need to know what the tree asks for.
 NEED_THE_TREE = frozenset({"service", "adopt", "approve", "rollback"})
 
@@ -245,4 +255,5 @@ _SIMPLE = {
     "resume": _resume,
     "adopt": _adopt,
     "approve": _approve,
+    "accept-rewrite": _accept_rewrite,
 }

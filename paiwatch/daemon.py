@@ -25,7 +25,7 @@ from paiwatch.decider import Decider
 from paiwatch.desk import Desk, Request
 from paiwatch.errors import PaiwatchError
 from paiwatch.gate import Gate
-from paiwatch.lookout import Lookout
+from paiwatch.lookout import Lookout, tell_refusals
 from paiwatch.news import DaemonMoved, Listener, News, Phase, RunInterrupted
 from paiwatch.operators import leftovers, reaping, stage
 from paiwatch.outage import Outage
@@ -87,7 +87,8 @@ async def assemble(
         stack.push_async_callback(writer.do, record.close)
         cut_off = await _settle_the_past(record, writer, settings, tell)
         nudges = Nudges()
-        sources = Sources(settings.config, settings.src, state, nudges)
+        recorded = (await writer.do(record.latest_generation))[1]
+        sources = Sources(settings.config, settings.src, state, nudges, recorded=recorded)
         survey = survey_of(settings)
         survey.remember(record.memory())
         lookout = Lookout(sources, survey)
@@ -138,6 +139,7 @@ async def assemble(
             faults={},
             listeners=listeners,
             since=_CLOCK.wall(),
+            sources=sources,
         )
         yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk, tell=tell)
 
@@ -269,8 +271,11 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Conv
         assemble(settings, command="once", listeners=listeners, scrubber=scrubber, converges=True) as parts,
         _deciding(parts),
     ):
-        await parts.decider.saw(await parts.lookout.look())
-        succeeded = await parts.decider.wait_until_idle()
+        desired = await parts.lookout.look()
+        refusals = parts.lookout.sources.refusals
+        tell_refusals({}, refusals, parts.tell)
+        await parts.decider.saw(desired)
+        succeeded = await parts.decider.wait_until_idle() and not refusals
         held = tuple(
             str(step) for step, progress in parts.decider.progress().items() if progress.state == "held"
         )

@@ -11,6 +11,7 @@ from paiwatch.news import News
 from paiwatch.plan.policy import Policy
 from paiwatch.record.store import Record
 from paiwatch.releases.release import Desired
+from paiwatch.sources.sources import Sources
 from paiwatch.writer import Writer
 
 Request = Mapping[str, Any]
@@ -30,6 +31,7 @@ class Desk:
     faults: dict[str, str]
     listeners: set[Callable[[News], None]]
     since: float
+    sources: Sources
 
     @property
     def desired(self) -> Desired:

@@ -4,14 +4,16 @@ It reads and says what the tree asks for. It decides nothing and remembers only 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
 from paiwatch.failpoint import reach
+from paiwatch.news import CommitRefused, Listener, RefusalEnded
 from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Snapshot
+from paiwatch.sources.rules import Refusal
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey
 
@@ -55,3 +57,12 @@ class Lookout:
 
     async def _apart(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def tell_refusals(before: Mapping[str, Refusal], now: Mapping[str, Refusal], tell: Listener) -> None:
+    """Tell each refusal of a source's newest commit once when it comes and once when it goes."""
+    for source, refusal in now.items():
+        if before.get(source) != refusal:
+            tell(CommitRefused(source=source, refusal=refusal))
+    for source in before.keys() - now.keys():
+        tell(RefusalEnded(source=source))

@@ -10,6 +10,7 @@ from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Revision
+from paiwatch.sources.rules import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,21 @@ class LookRecovered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRefused:
+    """The newest commit of a source breaks its rules; the last good one stays in force."""
+
+    source: str
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalEnded:
+    """The newest commit of a source keeps its rules again."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateFailed:
     """Something that must be remembered cannot be written; nothing moves past it, and it is tried again by itself."""
 
@@ -191,6 +207,8 @@ News = (
     | GenerationClosed
     | LookFailed
     | LookRecovered
+    | CommitRefused
+    | RefusalEnded
     | StateFailed
     | StateRecovered
     | PruneFailed

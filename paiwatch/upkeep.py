@@ -5,13 +5,13 @@ Each function is one task of the daemon's task group, and ends by being cancelle
 
 import asyncio
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 
 from paiwatch import notify
 from paiwatch.decider import Decider
 from paiwatch.errors import StalledError, StoreError, TransientError
-from paiwatch.lookout import Lookout
+from paiwatch.lookout import Lookout, tell_refusals
 from paiwatch.news import (
     DaemonMoved,
     Listener,
@@ -23,6 +23,7 @@ from paiwatch.news import (
     StateRecovered,
 )
 from paiwatch.sources.nudge import Nudges
+from paiwatch.sources.rules import Refusal
 
 #: Seconds between requests to systemd for more start or stop time.
 EXTEND_EVERY = 10.0
@@ -37,6 +38,7 @@ async def keep_looking(
     """Look, tell the decider, wait for a nudge, for ever. A failed look is told once and tried again by itself."""
     lookout.sources.start()
     failing = ""
+    refused: Mapping[str, Refusal] = {}
     while True:
         try:
             await decider.saw(await lookout.look())
@@ -49,6 +51,11 @@ async def keep_looking(
                 tell(LookRecovered())
             failing = ""
             faults.pop("sources", None)
+            earlier, refused = refused, lookout.sources.refusals
+            tell_refusals(earlier, refused, tell)
+            for name in earlier:
+                faults.pop(name, None)
+            faults.update({name: str(refusal) for name, refusal in refused.items()})
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_AGAIN if failing else None):
                 await nudges.wait()

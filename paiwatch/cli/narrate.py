@@ -11,7 +11,7 @@ _MARKS = {"succeeded": ("✔", "green"), "superseded": ("↷", "yellow"), "block
 def line(news: Mapping[str, Any]) -> str | None:
     """The line for one piece of news, None for what needs none."""
     match news.get("news"):
-        case "accepted" | "held" | "waiting":
+        case "accepted" | "held" | "waiting" | "refused":
             return _planned(news)
         case "began":
             again = f" (attempt {news['attempt']})" if news["attempt"] > 1 else ""
@@ -27,6 +27,8 @@ def line(news: Mapping[str, Any]) -> str | None:
 
 
 def _planned(news: Mapping[str, Any]) -> str:
+    if news["news"] == "refused":
+        return click.style(f"refused: {news['message']}", fg="red")
     if news["news"] == "waiting":
         return click.style(f"waiting: {news['message']}", fg="red")
     if news["news"] == "held":

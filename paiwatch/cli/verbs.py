@@ -44,6 +44,9 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
         "suspend": Verb("paiwatch.cli.holds:suspend", "Start nothing more for a service, or for all."),
         "resume": Verb("paiwatch.cli.holds:resume", "Take back suspend."),
         "approve": Verb("paiwatch.cli.approve:approve", "Let a plan run that the guard holds."),
+        "accept-rewrite": Verb(
+            "paiwatch.cli.accept_rewrite:accept_rewrite", "Take a branch whose history was rewritten."
+        ),
     },
     "Write components": {
         "new": Verb("paiwatch.cli.new:new", "Make a component with a service.yaml and scripts that work."),

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from paiwatch.news import (
+    CommitRefused,
     GenerationAccepted,
     GenerationClosed,
     News,
@@ -39,6 +40,9 @@ def told(news: News) -> dict[str, Any] | None:
 
 def _short(news: News) -> dict[str, Any] | None:
     match news:
+        case CommitRefused(source=source, refusal=refusal):
+            facts = {"commit": refusal.tip.id, "because": refusal.why, "in_force": refusal.kept}
+            return {"news": "refused", "source": source, **facts, "message": str(refusal)}
         case StepBegan(run=run, step=step, attempt=attempt):
             return {"news": "began", "run": run, "step": str(step.id), "attempt": attempt}
         case StepDismissed(step=step, outcome=outcome, because=because):

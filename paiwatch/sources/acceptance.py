@@ -12,10 +12,9 @@ from pathlib import Path
 
 from paiwatch import private
 from paiwatch.errors import ConfigError, StalledError, TransientError
-from paiwatch.problem import Problem
 from paiwatch.snapshot import Revision
 from paiwatch.sources.ancestry import Ancestry
-from paiwatch.sources.rules import History, Rules, Verify
+from paiwatch.sources.rules import History, Refusal, Rules, Verify, named
 from paiwatch.sources.signatures import Flaw
 
 _FILE = "accepted"
@@ -28,29 +27,6 @@ class Accepted:
     commit: str
     verified: bool = False
     rewrite: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why the newest commit is not taken. `kept` stays in force ("": nothing does). Shown to people."""
-
-    where: str
-    tip: Revision
-    why: str
-    remedy: str
-    kept: str = ""
-    is_rewrite: bool = False
-
-    @property
-    def problem(self) -> Problem:
-        """The same among other problems."""
-        stays = f"{self.kept[:8]} stays in force" if self.kept else "and no earlier good commit is here"
-        message = f"the newest commit {named(self.tip)} is refused: {self.why}; {stays}"
-        return Problem(file=self.where, message=message, remedy=self.remedy)
-
-    def __str__(self) -> str:
-        """One line: where, which commit, why, what stays, what to do."""
-        return str(self.problem)
 
 
 class Acceptance:
@@ -176,11 +152,6 @@ class Acceptance:
                 f"{self._file}: cannot be written: {fault.strerror}; see to the disk"
             ) from fault
         self._last = accepted
-
-
-def named(revision: Revision) -> str:
-    """A commit as people know it: `1a2b3c4d "subject" by author`."""
-    return f'{revision.short} "{revision.subject}" by {revision.author or "nobody"}'
 
 
 def _load(file: Path) -> Accepted | None:

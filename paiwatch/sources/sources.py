@@ -19,7 +19,7 @@ from paiwatch.sources.vigil import Vigil
 
 if TYPE_CHECKING:
     from paiwatch.settings import Source
-    from paiwatch.sources.acceptance import Refusal
+    from paiwatch.sources.rules import Refusal
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from paiwatch.errors import StalledError
 from paiwatch.snapshot import Commit, Revision, Tree
-from paiwatch.sources.acceptance import Acceptance, Refusal
+from paiwatch.sources.acceptance import Acceptance
 from paiwatch.sources.ancestry import Ancestry
 from paiwatch.sources.repository import Repository
-from paiwatch.sources.rules import Rules
+from paiwatch.sources.rules import Refusal, Rules
 from paiwatch.sources.signatures import Signatures
 
 

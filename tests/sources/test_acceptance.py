@@ -11,9 +11,9 @@ import pytest
 
 from paiwatch.errors import ConfigError, StalledError
 from paiwatch.settings import Source
-from paiwatch.sources.acceptance import Refusal
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.origin import mirror_home
+from paiwatch.sources.rules import Refusal
 from paiwatch.sources.sources import Sources
 from tests.sources.origins import a_bare, a_work_tree, git
 from tests.sources.signing import SshKey, an_ssh_key, needs_ssh, signed
