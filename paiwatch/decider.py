@@ -106,6 +106,7 @@ class Decider:
         self._lost: StoreError | None = None  # why something that happened is not written down
         self._obeying: asyncio.Future[object] | None = None  # the command that is being carried out
         self._latest: GenerationAccepted | None = None
+        self.renamed: dict[str, str] = {}  # what services gone from the tree are called now
         self.seen: Desired | None = None  # the newest look, usable or not
         self.desired: Desired | None = None  # the newest look that a plan can be made from
         self.generation, self.ids = seen_before  # of the newest generation, and its snapshot
@@ -241,6 +242,7 @@ class Decider:
         self._latest = GenerationAccepted(
             generation=self.generation, config=revisions[0], src=revisions[1], plan=plan
         )
+        self.renamed |= plan.renamed
         self._tell(self._latest)
         await self.feed(Planned(plan=plan, generation=self.generation))
 

@@ -99,7 +99,10 @@ def _masked(seen: View, revision: Revision) -> Revision:
 def _notes(seen: View) -> Iterator[str]:
     """What is to be said about services that have no step, or may not begin theirs."""
     if seen.plan.kept:
-        names = ", ".join(seen.plan.kept)
+        renamed = seen.plan.renamed
+        names = ", ".join(
+            f"{name} (renamed to {renamed[name]})" if name in renamed else name for name in seen.plan.kept
+        )
         yield f"kept, though gone from the tree (operators.removed: keep): {names}"
     if holds := view.holds_in_force(seen):
         now = time.time()

@@ -72,6 +72,7 @@ def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> F
         last_runs=last_runs,
         steps=open_steps if reply is None else live.steps(reply),
         kept=frozenset() if reply is None else live.names(reply, "kept"),
+        renamed={} if reply is None else dict(reply.get("renamed", {})),
         invalid=frozenset() if reply is None else live.names(reply, "invalid"),
         daemon=None if reply is None else live.daemon(reply),
         held_plan=held_plan,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from paiwatch.plan import changes, graph, impact, operators, pins, reasons, removal, task, wording
+from paiwatch.plan import changes, graph, impact, operators, pins, reasons, removal, renames, task, wording
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.comparison import Comparison, compare
@@ -59,7 +59,10 @@ def _plan(desired: Desired, compared: Comparison) -> Plan:
         *(wording.inert(wanted.services[name]) for name in found.inert),
         *(wording.waits(wanted.services[name], holders[name]) for name in tasks if holders[name]),
     )
-    return assemble(desired, (*gone.steps, *steps), problems, kept=gone.kept)
+    new = [name for name, kind in hit.kinds.items() if kind is Kind.NEW]
+    renamed = renames.find(gone.names, new, wanted, memory)
+    told = renames.tell((*gone.steps, *steps), renamed)
+    return replace(assemble(desired, told, problems, kept=gone.kept), renamed=renamed)
 
 
 def edges(wanted: Wanted, names: Iterable[str]) -> dict[str, tuple[str, ...]]:

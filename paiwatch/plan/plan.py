@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One sentence of why. `kind`: new | file | key | prerequisite | removed | unfinished | asked | rollback.
+    """One sentence of why. `kind`: new | file | key | prerequisite | removed | unfinished | asked | rollback | renamed.
 
     `detail` reads aloud; `file`, `key`, `before`, `after` (shown values, masked) and `chain` (prerequisites, nearest
     first) carry the same facts for machines, empty where they do not apply. The rest is found only when a plan is
@@ -95,6 +95,7 @@ class Plan:
 
     `steps` are in the documented total order: removals first, then by level, then by name, then stop before start.
     `releases` has the releases of the snapshot that steps run. `kept` are services gone from the tree that policy keeps.
+    `renamed` tells of services gone from the tree which new ones they seem to have become.
     """
 
     digest: str
@@ -104,3 +105,4 @@ class Plan:
     problems: tuple[Problem, ...] = ()
     kept: tuple[str, ...] = ()
     releases: Mapping[str, Release] = field(default_factory=dict, repr=False)
+    renamed: Mapping[str, str] = field(default_factory=dict)

@@ -22,6 +22,11 @@ class Removals:
     kept: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def names(self) -> frozenset[str]:
+        """All that are gone from the tree."""
+        return frozenset(self.kept) | {step.id.service for step in self.steps}
+
 
 def plan_removals(wanted: Wanted, memory: Memory, policy: Policy, *, prefix: str) -> Removals:
     """Apply the removal policy. A service that merely has errors is not gone: its last good release keeps running.

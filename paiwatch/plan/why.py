@@ -51,7 +51,8 @@ def _tell_errors(service: str, desired: Desired, memory: Memory) -> Iterator[str
 
 def _tell_absent(service: str, memory: Memory, plan: Plan) -> str:
     if service in plan.kept:
-        return f"'{service}' is gone from the tree and kept: release {memory[service].archived[:8]} stays as it is"
+        became = f", renamed to '{plan.renamed[service]}'," if service in plan.renamed else ""
+        return f"'{service}' is gone from the tree{became} and kept: release {memory[service].archived[:8]} stays as it is"
     return f"there is no service '{service}', neither in the tree nor in the record"
 
 

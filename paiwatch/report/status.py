@@ -6,11 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from paiwatch.convergence.events import Outcome
-from paiwatch.plan import pins
 from paiwatch.plan.applied import EVERYTHING, Applied, HeldBy, Hold, Memory, Pin
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.rows import RunRow
-from paiwatch.report import plans, runs, times
+from paiwatch.report import notes, plans, runs, times
 from paiwatch.snapshot import Revision
 
 
@@ -80,6 +79,7 @@ class Facts:
     steps: Sequence[LiveStep] = ()
     kept: frozenset[str] = frozenset()
     invalid: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict)  # those gone from the tree, to what they became
     daemon: Daemon | None = None
     held_plan: HeldPlan | None = None
 
@@ -97,6 +97,8 @@ class Line:
     step: LiveStep | None = None
     held_plan: HeldPlan | None = None  # that would do something for it
     pin: Pin | None = None
+    renamed_to: str = ""
+    renamed_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,8 @@ def _line(name: str, step: LiveStep | None, facts: Facts) -> Line:
         state=_state(name, step, facts),
         applied=_applied(memory),
         pin=None if memory is None else memory.pin,
+        renamed_to=facts.renamed.get(name, ""),
+        renamed_from=next((old for old, new in facts.renamed.items() if new == name), ""),
         waiting_for=() if step is None else step.waiting_for,
         last_run=facts.last_runs.get(name),
         held=facts.holds.get(name) or facts.holds.get(EVERYTHING),
@@ -264,7 +268,13 @@ def _pin_document(pin: Pin) -> dict[str, Any]:
 def status_rows(lines: Iterable[Line], *, now: float) -> list[tuple[str, ...]]:
     """Service, state, applied (config@src, when), last run, and what there is to say about it."""
     return [
-        (line.name, str(line.state), _applied_text(line, now), _last_text(line, now), _note(line, now))
+        (
+            line.name,
+            str(line.state),
+            _applied_text(line, now),
+            _last_text(line, now),
+            notes.note(line, now=now),
+        )
         for line in lines
     ]
 
@@ -280,21 +290,3 @@ def _last_text(line: Line, now: float) -> str:
         return "-"
     run = line.last_run
     return f"#{run.id} {run.operator} {runs.outcome(run)} {times.ago(run.ended or run.began, now)}"
-
-
-def _note(line: Line, now: float) -> str:
-    """What a person wants to know next: for whom it waits, until when, or why it is held."""
-    notes = []
-    if line.waiting_for:
-        notes.append(f"waits for {', '.join(line.waiting_for)}")
-    if line.step is not None and line.step.not_before > now:
-        notes.append(f"next try in {times.rough(line.step.not_before - now)}")
-    if line.state is State.HELD and line.held_plan is not None:
-        notes.append(f"awaiting approval of plan {line.held_plan.digest[:12]}")
-    if line.pin is not None:
-        notes.append(f"rolled back {times.ago(line.pin.since, now)}: {pins.tell(line.pin)}")
-    if line.held is not None:
-        notes.append(
-            f"{line.held.by} {times.ago(line.held.since, now)}: {line.held.reason or 'no reason given'}"
-        )
-    return "\n".join(notes)

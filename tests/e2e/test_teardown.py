@@ -1,0 +1,58 @@
+"""What leaves the tree is taken down with its own last scripts, dependents first; a new name is told; everything is not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.platform import Platform
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    """base, web on it, app on web, and side run; what leaves the tree is stopped."""
+    lab = Platform(tmp_path)
+    lab.operators = lab.operators.replace("{", "{removed: stop, ", 1)
+    lab.build({"base": (), "web": ("base",), "app": ("web",), "side": ()})
+    lab.cli("once")
+    yield lab
+
+
+def began(lab: Platform) -> list[str]:
+    return [f"{line.operator} {line.service}" for line in lab.trace() if line.what == "begin"]
+
+
+def test_a_new_name_is_a_removal_and_a_start_that_know_of_each_other(platform: Platform) -> None:
+    before = len(began(platform))
+    components = platform.root / "tree" / "src"
+    (components / "app").rename(components / "shop")  # it still shows what the section app says
+
+    assert "renamed to 'shop'" in platform.cli("why", "app")
+    platform.cli("once")
+
+    assert sorted(began(platform)[before:]) == ["start shop", "stop app"]
+    told = {run["service"]: run["reasons"] for run in platform.json("history", "-n", "2")}
+    assert told["app"][-1]["detail"] == "renamed to 'shop', which has most of its files"
+    assert told["shop"][-1]["detail"] == "renamed from 'app', which had most of its files"
+
+
+def test_dependents_go_first_and_the_last_ones_wait_for_an_approval(platform: Platform) -> None:
+    before = len(began(platform))
+    components = platform.root / "tree" / "src"
+    for name in ("web", "app"):
+        (components / name).rename(platform.root / name)
+    platform.cli("once")
+    assert began(platform)[before:] == ["stop app", "stop web"]
+
+    (components / "README").touch()  # the folder itself stays
+    for name in ("base", "side"):
+        (components / name).rename(platform.root / name)
+    said = platform.cli("once", code=1)
+    assert "it takes down everything that is applied (2 services), and guard.max_stops is 50%" in said
+
+    (platform.root / "side").rename(components / "side")
+    platform.cli("once")
+    (components / "side").rename(platform.root / "side")
+    said = platform.cli("once", code=1)
+    assert "it takes down everything that is applied (1 service), and guard.max_stops is 50%" in said
+    assert began(platform)[before:] == ["stop app", "stop web", "stop base"]
