@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import IntEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,6 +39,8 @@ def leave(code: Code) -> NoReturn:
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:
     """Run one command line and say on standard error what went wrong, if anything did. Gives the exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may be what no encoding can say
     try:
         result = command.main([*arguments], prog_name="paiwatch", standalone_mode=False)
         sys.stdout.flush()

@@ -22,9 +22,15 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return a_world(tmp_path_factory.mktemp("world"))
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*PAIWATCH, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
+        [*PAIWATCH, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **environ},
     )
 
 
@@ -61,6 +67,19 @@ def test_settings_beside_the_caller_are_found_and_results_go_to_standard_output(
         "2 services: no errors, no warnings\n",
         "",
     )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_a_file_name_that_the_terminal_cannot_show_is_escaped(tmp_path: Path, encoding: str) -> None:
+    world = a_world(tmp_path)
+    deploy = next(world.root.rglob("web/deploy"))
+    (deploy / os.fsdecode(b"odd\xff\xc3\xa4")).write_text("x")
+
+    for words in (["plan", "--diff"], ["-o", "json", "plan"], ["why", "web"]):
+        result = run(*words, cwd=world.root, PYTHONIOENCODING=encoding)
+
+        assert (result.returncode, result.stderr) == (0, "")
+    assert "/odd" in run("plan", "--diff", cwd=world.root, PYTHONIOENCODING=encoding).stdout
 
 
 @pytest.mark.parametrize(
