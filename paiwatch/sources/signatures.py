@@ -119,6 +119,8 @@ class Signatures:
 
     def _import(self, files: Sequence[Path]) -> None:
         """A private home for gpg that holds these keys and no others."""
+        if not files:
+            raise StalledError(f"{self._keyring}: has no file with keys in it; write one with `gpg --export`")
         try:
             private.remove_tree(self._gnupg)
             private.make_folder(self._gnupg)

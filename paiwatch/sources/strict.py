@@ -8,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from paiwatch.errors import StalledError
+from paiwatch.problem import Problem, Severity
 from paiwatch.snapshot import Commit, Revision, Tree
 from paiwatch.sources.acceptance import Acceptance
 from paiwatch.sources.ancestry import Ancestry
 from paiwatch.sources.repository import Repository
-from paiwatch.sources.rules import Refusal, Rules
+from paiwatch.sources.rules import Refusal, Rules, named
 from paiwatch.sources.signatures import Signatures
 
 
@@ -30,7 +31,10 @@ class StrictRepository:
         recorded: str = "",
     ) -> None:
         self._repository = repository
-        signatures = Signatures(repository.git, rules, home=home)
+        self._rules = rules
+        self._where = where
+        self._signatures = signatures = Signatures(repository.git, rules, home=home)
+        self._named: tuple[Problem, ...] = ()
         ancestry = Ancestry(repository.git, repository.revision)
         self._acceptance = Acceptance(rules, ancestry, signatures.first_flaw, home=home, where=where)
         self._acceptance.recall(lender=lender, recorded=recorded)
@@ -40,10 +44,15 @@ class StrictRepository:
         """Why the newest commit is not the one that is given, if it is not."""
         return self._acceptance.refusal
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Revisions that a person named and nobody signed."""
+        return self._named
+
     def look(self, *, folder: str, since: Tree | None = None, revision: str | None = None) -> Tree:
         """The newest accepted tree, or the one at `revision`. Raises StalledError while none is accepted."""
         if revision is not None:
-            return self._repository.look(folder=folder, since=since, revision=revision)
+            return self._judged(self._repository.look(folder=folder, since=since, revision=revision))
         commit = self._newest()
         if since is not None and since.revision.id == commit and since.folder == folder:
             return since
@@ -71,6 +80,19 @@ class StrictRepository:
     def close(self) -> None:
         """See Repository.close."""
         self._repository.close()
+
+    def _judged(self, tree: Tree) -> Tree:
+        """The tree that a person named; a problem goes with it when the daemon would not take its commit."""
+        if self._rules.verifies and (flaw := self._signatures.first_flaw((tree.revision.id,))) is not None:
+            remedy = "look at it, but do not expect the daemon to take it"
+            problem = Problem(
+                file=self._where,
+                severity=Severity.WARNING,
+                message=f"unverified: {named(tree.revision)} {flaw.why}",
+                remedy=remedy,
+            )
+            self._named = tuple(dict.fromkeys((*self._named, problem)))
+        return tree
 
     def _newest(self) -> str:
         tip = self._repository.newest()

@@ -172,14 +172,18 @@ async def test_what_was_good_once_stays_good_when_its_signer_goes(place: Place) 
     assert (await place.looked())[0] == good
 
 
-async def test_a_named_revision_is_given_whatever_its_signature(place: Place) -> None:
+async def test_a_named_revision_is_given_whatever_its_signature_and_said_to_be_unverified(
+    place: Place,
+) -> None:
     place.push(by=place.alice)
     bad = place.push(by=None)
 
     async with place.opened() as sources:
         snapshot = await sources.look(config_rev=bad)
+        (problem,) = sources.problems
 
     assert snapshot.config.revision.id == bad
+    assert problem.message.startswith(f"unverified: {bad[:8]} ")
 
 
 async def test_who_only_looks_knows_the_last_good_commit_of_the_daemon(place: Place) -> None:
