@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 _HTTP_USER = re.compile(r"(https?://)[^/\s@']+@")  # a lone user name may be a token
 _PASSWORD = re.compile(r"(://[^/\s:@']+):[^/\s@']+@")
-_NOISE = re.compile(r"^(?:fatal|error|ssh|remote): *", re.MULTILINE)
+_NOISE = re.compile(
+    r"^(?:fatal|error|ssh|remote): *| after \d+ (?:ms|milliseconds)", re.MULTILINE
+)  # equal faults look equal
 
 _FORMAT = "uses a repository format that this git or paiwatch cannot read"
 _OTHER_FORMAT = "use a SHA-1 repository and a git that knows its format"

@@ -7,7 +7,7 @@ No work tree, no object model: one git process for each fetch and each differenc
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.failpoint import reach
@@ -23,6 +23,10 @@ T = TypeVar("T")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)|/\.|\.$|/$))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LARGEST = 100 << 20  # bytes of one file that are taken into memory
+
+
+class _NoBranchError(TransientError):
+    """The other side says that it has no such branch."""
 
 
 class Repository:
@@ -62,14 +66,11 @@ class Repository:
             self._objects.close()
             self._mirror.rebuild()
             self._write_askpass()
-        if not self._access.is_local:
-            return self._fetch_branch()
-        lent = self._borrow()
-        if gitdir.has_plain_refs(lent):
-            tip = gitdir.read_ref(lent, self._ref)
-        else:
-            tip = self._ask_remote(self._ref).get(self._ref)
-        return tip or self._miss(lent)
+        for _ in range(2):  # a branch that comes back while we ask why it is gone was never missed
+            if (tip := self._tip()) is not None:
+                return tip
+            self._miss()
+        raise TransientError(f"{self._where}: {self._branch!r} comes and goes; the next look tries again")
 
     def resolve(self, text: str) -> str:
         """The commit that a person's words mean: a branch, a tag, HEAD (the followed branch), an id, `main~2`.
@@ -164,27 +165,42 @@ class Repository:
         answer = self._outside("ls-remote", "--quiet", "--end-of-options", "origin", *patterns)
         return listing.parse_refs(answer.out)
 
-    def _miss(self, lent: Path | None = None) -> NoReturn:
-        """Say why there is no such branch. `lent` is where the refs lie if they are files on this machine."""
+    def _tip(self) -> str | None:
+        """The branch's commit, fetched unless its objects are borrowed; None when there is no such branch."""
+        if not self._access.is_local:
+            return self._fetch_branch()
+        lent = self._borrow()
+        if gitdir.has_plain_refs(lent):
+            return gitdir.read_ref(lent, self._ref)
+        return self._ask_remote(self._ref).get(self._ref)
+
+    def _miss(self) -> None:
+        """Raise StalledError that says why there is no such branch, unless there is one by now."""
+        tag = f"refs/tags/{self._branch.removeprefix('refs/tags/')}"
+        lent = self._borrow() if self._access.is_local else None
         if lent is not None and gitdir.has_other_hash(lent):
             raise StalledError(f"{self._where}: {refusal.OTHER_HASH}")
-        tag = f"refs/tags/{self._branch.removeprefix('refs/tags/')}"
         if lent is not None and gitdir.has_plain_refs(lent):
             branches, is_tag = gitdir.branches(lent), gitdir.read_ref(lent, tag) is not None
         else:
             refs = self._ask_remote("refs/heads/*", tag)
             is_tag = refs.pop(tag, None) is not None
             branches = tuple(sorted(ref.removeprefix("refs/heads/") for ref in refs))
-        raise StalledError(f"{self._where}: {refusal.explain_miss(self._branch, branches, is_tag=is_tag)}")
+        if self._branch not in branches:
+            raise StalledError(
+                f"{self._where}: {refusal.explain_miss(self._branch, branches, is_tag=is_tag)}"
+            )
 
-    def _fetch_branch(self) -> str:
-        self._fetch(f"+{self._ref}:{self._ref}")
+    def _fetch_branch(self) -> str | None:
+        try:
+            self._fetch(f"+{self._ref}:{self._ref}")
+        except _NoBranchError:
+            return None
         reach("source.fetched")
         tip = gitdir.fetched(self._mirror.git, self._branch)
         if tip is None:  # git took another ref for it: refs/tags/refs/heads/main, say
             self._mirror.forget()
-            self._miss()
-        if self._mirror.needs_packing():
+        elif self._mirror.needs_packing():
             self._calls.run("repack", "-a", "-d", "-k", "-l", "-q")
         return tip
 
@@ -218,7 +234,9 @@ class Repository:
             return answer
         self._mirror.sweep()
         if refusal.speaks_of_no_branch(answer.err) and verb == "fetch":
-            self._miss()
+            raise _NoBranchError(
+                f"{self._where}: no branch {self._branch!r} any more; the next look tries again"
+            )
         text = refusal.explain(
             self._where, answer.err, late=self._access.timeout if answer.is_late else None, secrets=(secret,)
         )

@@ -51,6 +51,17 @@ def test_every_refusal_says_where_and_what_to_do(stderr: str, words: str) -> Non
     assert "\n" not in said
 
 
+def test_one_outage_is_always_told_in_the_same_words() -> None:
+    said = {
+        explain(
+            "x", f"fatal: unable to access 'http://h/': Failed to connect to h port 1 after {ms} ms: Refused"
+        )
+        for ms in (0, 17)
+    }
+
+    assert len(said) == 1
+
+
 def test_a_call_that_took_too_long_names_its_limit() -> None:
     assert explain("x", "fatal: whatever", late=60) == (
         "x: gave no answer within 60 s; check the network, or raise `timeout`"
