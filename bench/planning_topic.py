@@ -15,12 +15,11 @@ from bench.estate import Estate, Way
 from bench.ground import Ground, NotMeasuredError, Scale
 from bench.tables import Budget, Row, Table, median
 from bench.trees import Layout
-from paiwatch import settings_file
+from paiwatch import collector, settings_file
 from paiwatch.composition import policy_of, survey_of
 from paiwatch.plan.applied import Applied, Memory
-from paiwatch.plan.build import build
+from paiwatch.plan.build import Planner
 from paiwatch.releases.release import Desired
-from paiwatch.settings import Settings
 from paiwatch.snapshot import Snapshot
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources
@@ -52,7 +51,7 @@ class _Watcher:
 
     sources: Sources
     survey: Survey
-    settings: Settings
+    planner: Planner
     memory: Memory = field(default_factory=dict)
     snapshot: Snapshot | None = None
 
@@ -65,7 +64,7 @@ class _Watcher:
             read = self.sources.read_config, self.sources.read_src
             desired = await asyncio.to_thread(self.survey.look, snapshot, *read)
         with laps.lap("plan"):
-            plan = build(desired, self.memory, policy_of(self.settings))
+            plan = self.planner.plan(desired, self.memory)
         self.snapshot = snapshot
         return laps, desired, len(plan.steps)
 
@@ -96,6 +95,7 @@ class _Plain:
 
 def measure(ground: Ground, scale: Scale) -> Table:
     """The first look and plan, then looks and plans after commits of one key of one service; the same from one large file."""
+    collector.calm()  # as the command does
     place = estate.lay_out(ground, scale.large, Layout.SPLIT, name="planning", alike=4)
     plain = _plain(place)
     floors = [plain.compile() + plain.render()]
@@ -131,7 +131,7 @@ async def _watched(
     place.write_settings(Way.PATH)
     settings = settings_file.load(place.settings, {})
     sources = Sources(settings.config, settings.src, settings.state, Nudges())
-    watcher = _Watcher(sources, survey_of(settings), settings)
+    watcher = _Watcher(sources, survey_of(settings), Planner(policy_of(settings)))
     try:
         cold, desired, _ = await watcher.look()
         if desired.problems:

@@ -6,9 +6,11 @@ Before it: everything.
 
 import sys
 
+from paiwatch import collector
 from paiwatch.cli import exits, root
 
 
 def main() -> None:
     """The `paiwatch` command: run the arguments of this process, then exit."""
+    collector.calm()
     sys.exit(exits.run(root.command, sys.argv[1:]))
