@@ -149,19 +149,24 @@ async def _settle_the_past(
 ) -> tuple[Path, ...]:
     """Whatever an earlier paiwatch left: end its scripts before anything else may run, write their ends down; gives their output."""
     unfinished = await writer.do(record.unfinished)
-    for run in unfinished:
-        trail = leftovers.trail_of(run.marker, run.identity)
-        swept = await leftovers.end(trail, patience=0, grace=settings.operators.grace, hurry=asyncio.Event())
-        failpoint.reach("past.swept")
+    trails = (leftovers.trail_of(run.marker, run.identity) for run in unfinished)
+    ends = (
+        leftovers.end(trail, patience=0, grace=settings.operators.grace, hurry=asyncio.Event())
+        for trail in trails
+    )
+    swept = await asyncio.gather(*ends)
+    failpoint.reach("past.swept")
+    for run, each in zip(unfinished, swept, strict=True):
         because = "paiwatch ended while it ran"
-        hold = holding.after_interruption(run.step, run.run, run.interrupted, at := _CLOCK.wall())
+        at = _CLOCK.wall()
+        hold = holding.after_interruption(run.step, run.run, run.interrupted, at=at, left=each.left)
         await writer.do(partial(record.interrupt, run.run, at=at, because=because, hold=hold))
         tell(
             RunInterrupted(
                 run=run.run,
                 service=run.service,
                 operator=str(run.operator),
-                ended=swept.ended,
+                ended=each.ended,
                 held=hold is not None,
             )
         )

@@ -23,7 +23,7 @@ POINTS = {
     "record.backed-up": "the record was copied beside itself, its migration has not begun",
     "record.migrating": "a migration is carried out and not committed",
     "record.uncommitted": "any transaction of the record is about to be committed",
-    "past.swept": "what a dead paiwatch left running is ended, its run has no end yet",
+    "past.swept": "what a dead paiwatch left running is ended, its runs have no end yet",
     "past.interrupted": "one unfinished run has got its end",
     "past.abandoned": "the generations of a dead paiwatch are closed, its stages are still there",
     "past.cleared": "its stages are gone too",

@@ -349,7 +349,7 @@ class Runner:
         """What cutting it off means for its service, if that happened to a script that had begun."""
         if result.outcome is not Outcome.INTERRUPTED or not result.begun:
             return None
-        return holding.after_interruption(step.id, begun.run, step.interrupted, at)
+        return holding.after_interruption(step.id, begun.run, step.interrupted, at=at)
 
     def _rest(self, step: Step, attempt: int, outcome: Outcome) -> float | None:
         """Seconds until the machine tries it again; None when it will not."""

@@ -20,9 +20,18 @@ def _holds_back(hold: Hold, kind: Kind) -> bool:
     return kind is not Kind.REMOVED or hold.by in {HeldBy.SUSPENDED, HeldBy.INTERRUPTED}
 
 
-def after_interruption(step: StepId, run: int, asked: OnInterruption, at: float) -> Hold | None:
-    """The hold that follows when this run of the step was cut off, if its release asks for one. `at` is epoch seconds."""
-    if asked is OnInterruption.RERUN:
+def after_interruption(
+    step: StepId, run: int, asked: OnInterruption, *, at: float, left: int = 0
+) -> Hold | None:
+    """The hold that follows when this run of the step was cut off, if its release asks for one. `at` is epoch seconds.
+
+    `left` processes of it that even KILL did not end hold it whatever is asked: another run would overlap with them.
+    """
+    if asked is OnInterruption.RERUN and not left:
         return None
-    reason = f"run {run} ({step.operator}) was cut off; look at `paiwatch logs {run}`, then `paiwatch retry {step.service}`"
+    living = f" and left {left} processes that cannot be killed" if left else ""
+    reason = (
+        f"run {run} ({step.operator}) was cut off{living}; "
+        f"look at `paiwatch logs {run}`, then `paiwatch retry {step.service}`"
+    )
     return Hold(service=step.service, by=HeldBy.INTERRUPTED, reason=reason, since=at)

@@ -72,8 +72,14 @@ def find(trail: Trail, *, since: int = 0) -> frozenset[int]:
 
 
 def trail_of(marker: str, identity: Identity | None) -> Trail:
-    """The trail of a run whose paiwatch died. A pid that meanwhile names another process names no group of ours."""
-    if identity is None or identity.boot != _boot():
+    """The trail of a run whose paiwatch died. A pid that meanwhile names another process names no group of ours.
+
+    One that died before it knew the process left the marker alone: it leads to the script, and so to those of its children
+    that lost the marker (`env -i`, sudo).
+    """
+    if identity is None:
+        return Trail(group=_session_of(marker), marker=marker)
+    if identity.boot != _boot():
         return Trail(group=0, marker=marker)
     stat = _stat(identity.pid)
     is_other = stat is not None and stat.started_ticks != identity.started_ticks
@@ -137,6 +143,13 @@ def _send(trail: Trail, found: Iterable[int], number: signal.Signals) -> None:
 def _is_of(pid: int, trail: Trail) -> bool:
     """Whether this process belongs to the run."""
     return _is_in_session(pid, trail.group) or (bool(trail.marker) and _has_marker(pid, trail.marker))
+
+
+def _session_of(marker: str) -> int:
+    """The session of the oldest process with this marker, which was started in one of its own; 0 when there is none."""
+    found = (_stat(pid) for pid in find(Trail(group=0, marker=marker)))
+    oldest = min(filter(None, found), key=lambda stat: stat.started_ticks, default=None)
+    return 0 if oldest is None else oldest.session
 
 
 def _is_in_session(pid: int, session: int) -> bool:

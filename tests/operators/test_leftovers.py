@@ -54,6 +54,24 @@ async def test_it_is_found_by_its_marker_alone(orphan: tuple[str, int]) -> None:
     assert not is_running(pid)
 
 
+async def test_its_marker_leads_to_children_that_lost_it(tmp_path: Path) -> None:
+    marker = f"2-{tmp_path.name}-{os.getpid()}"
+    script = await asyncio.create_subprocess_exec(
+        "bash", "-c", "env -i sleep 63 & echo $!; sleep 64", stdout=asyncio.subprocess.PIPE,
+        start_new_session=True, env={"PAIWATCH_RUN_ID": marker, "PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert script.stdout is not None
+    child = int(await script.stdout.readline())
+
+    swept = await leftovers.end(
+        leftovers.trail_of(marker, None), patience=0.0, grace=5.0, hurry=asyncio.Event()
+    )
+    await script.wait()
+
+    assert swept.left == 0
+    assert not is_running(child)
+
+
 def test_a_reused_pid_is_somebody_else(orphan: tuple[str, int]) -> None:
     _, pid = orphan
     identity = leftovers.identify(pid)
