@@ -22,22 +22,25 @@ from paiwatch.news import (
     StateFailed,
     StateRecovered,
 )
-from paiwatch.sources.nudge import Nudges
+from paiwatch.sources.nudge import POLL, Nudges
 from paiwatch.sources.rules import Refusal
 
 #: Seconds between requests to systemd for more start or stop time.
 EXTEND_EVERY = 10.0
 
 _FOLLOWING = "following the trees"
-_LOOK_AGAIN = 30.0  # seconds until a failed look is tried again, unless a nudge comes first
+_LOOK_AGAIN = (
+    30.0  # seconds until a failed look is tried again, unless a nudge comes first; twice that after the next
+)
+_LONGEST_REST = 8  # times that, or polls that do not count, at most
 
 
 async def keep_looking(
     lookout: Lookout, nudges: Nudges, decider: Decider, *, faults: MutableMapping[str, str], tell: Listener
 ) -> None:
-    """Look, tell the decider, wait for a nudge, for ever. A failed look is told once and tried again by itself."""
+    """Look, tell the decider, wait for a nudge, for ever. A failed look is told once and tried again by itself, ever more rarely."""
     lookout.sources.start()
-    failing = ""
+    failing, failures = "", 0
     refused: Mapping[str, Refusal] = {}
     while True:
         try:
@@ -46,19 +49,30 @@ async def keep_looking(
             if str(fault) != failing:
                 tell(LookFailed(message=str(fault)))
             failing = faults["sources"] = str(fault)
+            failures += 1
         else:
             if failing:
                 tell(LookRecovered())
-            failing = ""
+            failing, failures = "", 0
             faults.pop("sources", None)
             earlier, refused = refused, lookout.sources.refusals
             tell_refusals(earlier, refused, tell)
             for name in earlier:
                 faults.pop(name, None)
             faults.update({name: str(refusal) for name, refusal in refused.items()})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_AGAIN if failing else None):
-                await nudges.wait()
+        await until_worth_a_look(nudges, failures=failures)
+
+
+async def until_worth_a_look(nudges: Nudges, *, failures: int) -> None:
+    """Wait for a nudge. After failed looks, the more of them the more polls do not count; news and people always do."""
+    rests = min(1 << min(failures - 1, 10), _LONGEST_REST) if failures else 0
+    polls = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LOOK_AGAIN * rests if failures else None):
+            while all(why.endswith(POLL) for why in await nudges.wait()):
+                polls += 1
+                if polls >= rests:
+                    return
 
 
 async def announce(decider: Decider, *, faults: MutableMapping[str, str], tell: Listener) -> None:

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+#: How the why of a poll ends: it tells of no news, only of time that has passed.
+POLL = ": poll"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pending:

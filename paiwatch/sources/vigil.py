@@ -10,7 +10,7 @@ import structlog
 
 from paiwatch.errors import TransientError
 from paiwatch.sources import gitdir, route
-from paiwatch.sources.nudge import Nudges
+from paiwatch.sources.nudge import POLL, Nudges
 from paiwatch.sources.route import Route
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Vigil:
             slow = source.look if source.directory else source.poll
             blind = self._is_watchable and self._watch is None
             await asyncio.sleep(min(slow, source.poll) if blind else slow)
-            self._nudges.nudge(f"{self.name}: poll")
+            self._nudges.nudge(f"{self.name}{POLL}")
 
     async def watch(self) -> None:
         """Watch what is on this machine, and the watch itself. Runs until cancelled; gives its thread back."""
