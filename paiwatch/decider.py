@@ -30,6 +30,7 @@ from paiwatch.convergence.holding import is_held
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle, is_settled, progress
 from paiwatch.convergence.wishes import Belongs, Make, Wish, Wishes
+from paiwatch.errands import Errands
 from paiwatch.errors import ConfigError, StoreError
 from paiwatch.gate import Gate
 from paiwatch.inbox import Command, Looked, Underway
@@ -58,8 +59,6 @@ from paiwatch.settings import Retention
 from paiwatch.writer import Writer
 
 T = TypeVar("T")
-
-_PATIENCE = 1.0  # seconds a person waits for the disk
 
 
 class Decider:
@@ -97,14 +96,13 @@ class Decider:
         self._retention = retention
         self._converges = converges
         self._idle = asyncio.Condition()
+        self._errands = Errands(writer.outage)
         self._inbox: asyncio.Queue[Looked | Ended | Command | Draining] = asyncio.Queue()
         self._runs: set[asyncio.Task[None]] = set()
         self._open: dict[int, Underway] = {}
         self._wake_at: float | None = None
         self._draining = False
-        self._task: asyncio.Task[object] | None = None
         self._lost: StoreError | None = None  # why something that happened is not written down
-        self._obeying: asyncio.Future[object] | None = None  # the command that is being carried out
         self._latest: GenerationAccepted | None = None
         self.renamed: dict[str, str] = {}  # what services gone from the tree are called now
         self.seen: Desired | None = None  # the newest look, usable or not
@@ -119,7 +117,7 @@ class Decider:
 
         Raises StoreError, at its end, when something could not be written down before that.
         """
-        self._task = asyncio.current_task()
+        self._errands.take_over()
         async with asyncio.TaskGroup() as group:
             while not (self._draining and not self._runs):
                 item = await self._next()
@@ -141,14 +139,9 @@ class Decider:
     async def between_events(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do this in the decider's own task, when nothing else is half done. Raises StoreError where that waits for the disk."""
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait(Command(work=work, done=done))
-        try:
-            while not (await asyncio.wait({done}, timeout=_PATIENCE))[0]:
-                if self._writer.outage.holds_up(self._task):
-                    self._refuse(done, self._writer.outage.fault)
-        finally:
-            done.cancel()  # of no effect but where nobody waits any more
-        return await done  # type: ignore[return-value]  # the future carries what `work` returned
+        errand = Command(work=work, done=done)
+        self._inbox.put_nowait(errand)
+        return await self._errands.wait(errand)  # type: ignore[return-value]  # it gives what `work` returned
 
     def drain(self) -> None:
         """Begin nothing more; `run` returns when what runs has finished. What cannot be written then is lost."""
@@ -366,7 +359,7 @@ class Decider:
                 await self._look_at(item.desired)
                 item.consumed.set()
             case Command():
-                await self._obey(item)
+                await self._errands.do(item)
             case Draining():
                 self._draining = True
                 await self.feed(item)
@@ -387,27 +380,6 @@ class Decider:
         self.desired = desired
         await self.refresh_holds()
         await self.replan()
-
-    async def _obey(self, command: Command) -> None:
-        if command.done.done():  # whoever gave it does not wait any more
-            return
-        self._obeying = command.done
-        try:
-            result = await command.work()
-        except Exception as fault:  # noqa: BLE001 (not swallowed: raised where the command was given)
-            if not command.done.done():
-                command.done.set_exception(fault)
-        else:
-            if not command.done.done():
-                command.done.set_result(result)
-        self._obeying = None
-
-    def _refuse(self, command: asyncio.Future[object], fault: str) -> None:
-        """Nobody shall wait for a disk. A command that has begun is carried out all the same, as soon as that is possible."""
-        begun = (
-            "begun, and goes on by itself as soon as that is over" if command is self._obeying else "not done"
-        )
-        command.set_exception(StoreError(f"{begun}: {fault}"))
 
     def _lose(self, fault: StoreError) -> None:
         """Something happened and is not in the record: only the next start, which looks at the world anew, may go on."""

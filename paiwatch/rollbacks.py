@@ -76,7 +76,7 @@ class Rollbacks:
         return tuple(sorted(ended))
 
     async def _end(self, ended: dict[str, str]) -> None:
-        await self._writer.do(lambda: self._record.unpin(ended))
+        await self._writer.insist(lambda: self._record.unpin(ended))
         for service, because in sorted(ended.items()):
             self._tell(RollbackEnded(service=service, because=because))
 
@@ -157,8 +157,8 @@ class Rollbacks:
     async def _turn(
         self, service: str, target: Former, grounds: Grounds, desired: Desired, memory: Memory
     ) -> Turn:
-        changed = await self._writer.do(lambda: self._record.rollbacks.changed(target.left))
-        past = await self._writer.do(
+        changed = await self._writer.insist(lambda: self._record.rollbacks.changed(target.left))
+        past = await self._writer.insist(
             lambda: self._record.rollbacks.past(sorted({name for name, _ in changed}))
         )
         found = rollback.pins(
@@ -172,8 +172,8 @@ class Rollbacks:
         return Turn(service=service, failed=desired.releases[service].digest, pins=kept)
 
     async def _good(self, service: str, memory: Memory) -> tuple[Former, ...]:
-        past = (await self._writer.do(lambda: self._record.rollbacks.past([service])))[service]
-        newest, _ = await self._writer.do(self._record.latest_generation)
+        past = (await self._writer.insist(lambda: self._record.rollbacks.past([service])))[service]
+        newest, _ = await self._writer.insist(self._record.latest_generation)
         good = rollback.good_releases(memory.get(service), past, generation=newest)
         return tuple(former for former in good if self._is_archived(former.release.digest))
 

@@ -28,10 +28,13 @@ RESERVE = 1024 * 1024
 OVERLAP = 16 * 1024  # longest secret that is recognised across a border of two pieces
 _PIECE = 1024 * 1024
 _SLOW, _FAST = 0.25, 0.005  # seconds between looks at the size
+_LEAST = (
+    RESERVE // 4
+)  # bytes kept on a full disk; twice that, and room for secrets at the borders, is in what was reserved
 _IN_MEMORY = 64 * 1024 * 1024  # bytes that are masked there where the disk has no room for a copy
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # fallocate(2)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_MISSING = b"\n[paiwatch: the disk was full, the end of the output is missing]\n"
+_MISSING = b"\n[paiwatch: the disk was full, some of the output is missing]\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,14 @@ def reserve(log: Path, limit: int) -> None:
 
 
 class Cap:
-    """Keeps a file that grows within its limit on the disk. `start` and `stop` it inside the running loop."""
+    """Keeps a file that grows within its limit on the disk. `start` and `stop` it inside the running loop.
+
+    `limit` is less than was asked for once the disk is full: what is kept must be what `finish` is told to keep.
+    """
 
     def __init__(self, log: Path, limit: int) -> None:
         self._log = log
-        self._limit = limit
+        self.limit = limit
         self._pause = 0.02
         self._seen = 0
         self._punched = 0
@@ -96,10 +102,9 @@ class Cap:
     def mark(self) -> bool:
         """Say so at the end of the file, where the disk was too full for all of the output; whether that was the case."""
         with suppress(OSError):
-            if self._is_short and self._log.stat().st_size >= self._reserved - len(_MISSING):
+            if self._is_short:
                 _end_with(self._log, _MISSING)
-                return True
-        return False
+        return self._is_short
 
     def _look(self) -> None:
         with suppress(OSError):  # what cannot be looked at now may be later; `finish` has the last word
@@ -107,23 +112,28 @@ class Cap:
         self.start()
 
     def _check(self, size: int) -> None:
-        is_fast = size - self._seen > self._limit // 8
+        is_fast = size - self._seen > min(self.limit, RESERVE) // 8
         self._pause = _FAST if is_fast else min(_SLOW, self._pause * 2)
         self._seen = size
-        if size - self._punched > self._limit + 2 * OVERLAP:
-            punch(self._log, cut(size, self._limit))
-            self._punched = size - self._limit // 2
-        if size + RESERVE // 2 > self._reserved >= RESERVE:
+        if size - self._punched > self.limit + 2 * OVERLAP:
+            punch(self._log, cut(size, self.limit))
+            self._punched = size - self.limit // 2
+        if size + RESERVE // 2 > self._reserved >= _LEAST:
             self._reserve(size)
 
     def _reserve(self, size: int) -> None:
+        """Ahead of the output; where the disk has nothing more to give, in place of the middle of it."""
         descriptor = os.open(self._log, os.O_WRONLY | os.O_CLOEXEC)
         try:
             _allocate(descriptor, size, RESERVE)
         except OSError:
-            self._is_short = True
+            self._is_short |= size >= self._reserved
+            self.limit = min(self.limit, _LEAST)
+            punch(self._log, cut(size, self.limit))
+            if _fallocate(descriptor, _KEEP_SIZE, size, _LEAST) == 0:
+                self._reserved = max(self._reserved, size + _LEAST)
         else:
-            self._is_short, self._reserved = False, size + RESERVE
+            self._reserved = size + RESERVE
         finally:
             os.close(descriptor)
 

@@ -107,9 +107,11 @@ async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked:
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _REAPING)
     reach("script.ended")
-    trouble = await _finish_output(order, scrub)
+    trouble = await _finish_output(order, cap.limit, scrub)
     if cap.mark():
-        trouble = "the disk was full: the end of its output is missing"
+        trouble = "the disk was full: some of its output is missing"
+    elif cap.limit < order.log_limit:
+        trouble = "the disk was full: more than usual was cut of its output"
     reach("output.finished")
     seconds = time.monotonic() - began
     return _result(order, process.returncode, how=how, swept=swept, seconds=seconds, trouble=trouble)
@@ -155,13 +157,13 @@ async def _sweep(trail: Trail, order: RunOrder, how: _End, asked: _Asked, since:
     return await leftovers.end(trail, patience=0.0, grace=order.grace, hurry=asked.hurry)
 
 
-async def _finish_output(order: RunOrder, scrub: Scrub | None) -> str:
+async def _finish_output(order: RunOrder, limit: int, scrub: Scrub | None) -> str:
     """What went wrong with it, if anything."""
     try:
         if order.log.stat().st_size <= _SMALL:
-            output.finish(order.log, order.log_limit, scrub)
+            output.finish(order.log, limit, scrub)
         else:
-            await asyncio.to_thread(output.finish, order.log, order.log_limit, scrub)
+            await asyncio.to_thread(output.finish, order.log, limit, scrub)
     except OSError as error:
         return f"output could not be kept: {error.strerror}"
     return ""

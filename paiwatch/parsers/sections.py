@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import paiwatch
+from paiwatch import disk
 from paiwatch.errors import TransientError
 from paiwatch.parsers import child, wire
 from paiwatch.parsers.naming import module_name
@@ -117,7 +118,8 @@ def _tried(request: Request, seconds: float) -> tuple[_Journal, str, bool]:
             ended = child.run(_argv(home, seconds), _environment(home), home / "errors", seconds=seconds)
             return _read(home / "journal"), _why(ended, home / "errors", seconds), ended.timed_out
     except OSError as error:
-        raise TransientError(f"the parsers' folder cannot be used: {error.strerror}") from error
+        place = tempfile.gettempdir()
+        raise TransientError(f"{place}: the parsers' folder cannot be used: {disk.explain(error)}") from error
 
 
 def _write(home: Path, request: Request) -> None:

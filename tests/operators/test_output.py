@@ -204,6 +204,35 @@ def test_what_a_full_disk_cannot_mask_is_cut_off(disk: Path) -> None:
     assert b"hunter2" not in log.read_bytes()
 
 
+def test_script_may_print_more_than_a_full_disk_has_room_for(disk: Path) -> None:
+    log, limit = disk / "1.log", 64 << 20
+    line = b"%064d\n" * 1000 % tuple(range(1000))
+
+    async def grow() -> int:
+        cap = output.Cap(log, limit)
+        output.reserve(log, limit)
+        fill(disk)
+        cap.start()
+        with log.open("ab", buffering=0) as written:
+            for _ in range(150):
+                assert written.write(line) == len(line)
+                await asyncio.sleep(0.006)
+        cap.stop()
+        assert not cap.mark()
+        return cap.limit
+
+    kept = asyncio.run(grow())
+
+    assert kept < limit
+    missing = output.finish(log, kept, mask)
+    assert missing > 150 * len(line) - RESERVE
+    head, middle, tail = log.read_bytes().partition(
+        b"\n[paiwatch: %d bytes of output were cut here]\n" % missing
+    )
+    assert (head, tail) == ((line * 10)[: len(head)], (line * 10)[-len(tail) :])
+    assert middle
+
+
 def test_output_that_found_no_room_ends_with_a_line_that_says_so(disk: Path) -> None:
     log = disk / "1.log"
 
@@ -220,4 +249,4 @@ def test_output_that_found_no_room_ends_with_a_line_that_says_so(disk: Path) -> 
 
     assert asyncio.run(grow())
     assert log.read_bytes().startswith(b"xxx")
-    assert log.read_bytes().endswith(b"\n[paiwatch: the disk was full, the end of the output is missing]\n")
+    assert log.read_bytes().endswith(b"\n[paiwatch: the disk was full, some of the output is missing]\n")
