@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from paiwatch.model.concealed import Concealed
 from paiwatch.scrub import MASK, without_credentials
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 KeyPath = tuple[str | int, ...]
 
 _SHOWN_LIMIT = 80
+_CONTAINERS = (dict, list)
 _KEPT = 4096  # answers that a sight remembers
 
 _Asked = TypeVar("_Asked")
@@ -45,6 +47,9 @@ class How(StrEnum):
     KEYS = "keys"  # the keys, in order
     LENGTH = "length"
     SUBTREE = "subtree"  # everything below, order included
+
+
+_IN_FULL = frozenset({How.VALUE, How.SUBTREE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ def find(cluster_cfg: Any, path: KeyPath) -> tuple[bool, Any]:
 
 def is_container(value: Any) -> bool:
     """True for what keys lead into."""
-    return isinstance(value, dict | list)
+    return isinstance(value, _CONTAINERS)
 
 
 def fingerprint(value: Any) -> str:
@@ -112,7 +117,7 @@ class Sight:
         self.cluster_cfg = cluster_cfg
         self.doubts = doubts
         self._secret = secret
-        self._hidden = hidden
+        self._hidden = Concealed(hidden)
         self._answers: dict[tuple[KeyPath, str], str] = {}
         self._reads: dict[tuple[str, KeyPath, str], Read] = {}
 
@@ -152,18 +157,22 @@ class Sight:
         doubts: "tuple[Doubt, ...]" = (),
     ) -> "Sight":
         """Sight of a newer cluster_cfg, with the same notion of secret keys."""
-        return Sight(cluster_cfg, secret=self._secret, hidden=hidden, doubts=doubts)
+        newer = Sight(cluster_cfg, secret=self._secret, doubts=doubts)
+        newer._hidden = self._hidden if hidden == self._hidden.values else Concealed(hidden)
+        return newer
 
     def _shown(self, path: KeyPath, how: str) -> str:
+        if how != How.VALUE:
+            return ""
         found, value = find(self.cluster_cfg, path)
-        if how != How.VALUE or not found:
+        if not found:
             return ""
         if is_secret(path, self._secret):
             return MASK
         text = without_credentials(str(value))
         if len(text) > _SHOWN_LIMIT:
             return ""
-        return MASK if any(value in text for value in self._hidden) else text
+        return MASK if self._hidden.are_in(text) else text
 
 
 def _keep(known: dict[_Asked, _Answered], asked: _Asked, answer: _Answered) -> None:
@@ -180,7 +189,7 @@ def still_seen(reads: Iterable[Read], cluster_cfg: Mapping[Any, Any]) -> bool:
 
 def is_secret(path: KeyPath, pattern: re.Pattern[str] | None) -> bool:
     """True when a key on the way matches: everything below `password` is secret."""
-    return pattern is not None and any(pattern.search(str(key)) for key in path)
+    return pattern is not None and any(map(pattern.search, map(str, path)))
 
 
 def secret_values(value: Any, pattern: re.Pattern[str]) -> frozenset[str]:
@@ -203,12 +212,12 @@ def _answer(cluster_cfg: Any, path: KeyPath, how: str) -> str:
     found, value = find(cluster_cfg, path)
     if not found:
         return ""
-    if how in {How.VALUE, How.SUBTREE}:
+    if how in _IN_FULL:
         return fingerprint(value)
     if how == How.KIND:
         return kind_of(value)
     if how == How.KEYS:
         return fingerprint(list(value)) if isinstance(value, dict) else kind_of(value)
     if how == How.LENGTH:
-        return f"{kind_of(value)} {len(value)}" if isinstance(value, dict | list) else kind_of(value)
+        return f"{kind_of(value)} {len(value)}" if is_container(value) else kind_of(value)
     return "present"

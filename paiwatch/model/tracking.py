@@ -182,7 +182,7 @@ def _cut(path: KeyPath, how: How, depth: int) -> Touch:
 
 
 def _wrapped(value: Any, path: KeyPath, touched: set[Touch]) -> Any:
-    if isinstance(value, dict | list):
+    if type(value) is dict or type(value) is list:
         touched.add((path, How.KIND))
         return Tracked(value, path, touched)
     touched.add((path, How.VALUE))

@@ -6,6 +6,7 @@ Whether templates and scripts exist at all is the catalog's business; this rende
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import Read, Sight
@@ -126,7 +127,13 @@ def _reads(rendered: Mapping[str, Rendered], sight: Sight) -> tuple[Read, ...]:
     found = [
         sight.read(target, path, how) for target, outcome in rendered.items() for path, how in outcome.touched
     ]
-    return tuple(sorted(found, key=_order))
+    try:
+        return tuple(sorted(found, key=_plain_order))
+    except TypeError:  # in one place an index and a key
+        return tuple(sorted(found, key=_order))
+
+
+_plain_order = attrgetter("template", "path", "how")  # the same as `_order` as long as keys can be compared
 
 
 def _order(read: Read) -> tuple[str, list[tuple[bool, int, str]], str]:

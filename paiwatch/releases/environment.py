@@ -41,6 +41,8 @@ _KIND_TESTS = frozenset(
     {"defined", "undefined", "none", "boolean", "true", "false", "integer", "float", "number", "string"}
     | {"mapping", "iterable", "sequence", "callable"}
 )
+#: What `hasattr` finds in what a stand-in stands for; asking this is several times faster when the answer is no.
+_ATTRIBUTES: Mapping[type, frozenset[str]] = {kind: frozenset(dir(kind)) for kind in (dict, list)}
 _METHOD_TYPES = (types.BuiltinMethodType, types.MethodType, types.FunctionType, types.MethodWrapperType)
 
 #: Longest text that a repetition may make, and most digits of a power.
@@ -104,6 +106,7 @@ class DeployEnvironment(ImmutableSandboxedEnvironment):
             undefined=NamedUndefined if strict else LenientUndefined,
             loader=loader,
             cache_size=0,
+            optimized=False,  # folding constants takes a fifth of compiling; few templates have any to fold
             auto_reload=False,
             finalize=self._printed,
         )
@@ -132,32 +135,32 @@ class DeployEnvironment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`."""
+        if isinstance(obj, Tracked):
+            if attribute in _ATTRIBUTES[type(obj.unrecorded)]:
+                return self._method(obj, attribute)
+            try:
+                return obj[attribute]
+            except (TypeError, LookupError):
+                return self._absent(obj, attribute)
         if isinstance(obj, TrackedView):
             return super().getattr(obj.whole(), attribute)
-        if not isinstance(obj, Tracked):
-            found = super().getattr(obj, attribute)
-            return _python_2(obj, attribute) if _is_missing_method(obj, attribute, found) else found
-        if hasattr(obj.unrecorded, attribute):
-            return self._method(obj, attribute)
-        try:
-            return obj[attribute]
-        except (TypeError, LookupError):
-            return self._absent(obj, attribute)
+        found = super().getattr(obj, attribute)
+        return _python_2(obj, attribute) if _is_missing_method(obj, attribute, found) else found
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """`obj[argument]`."""
+        if isinstance(obj, Tracked):
+            try:
+                return obj[argument]
+            except (TypeError, LookupError):
+                if isinstance(argument, str) and argument in _ATTRIBUTES[type(obj.unrecorded)]:
+                    return self._method(obj, argument)
+                return self._absent(obj, self._sayable(argument))
         if isinstance(obj, TrackedView):
             return super().getitem(obj.whole(), whole(argument))
-        if not isinstance(obj, Tracked):
-            found = super().getitem(obj, whole(argument))
-            hidden = isinstance(found, jinja2.Undefined) and self._sayable(argument) is COMPUTED
-            return self.undefined(obj=obj, name=COMPUTED) if hidden else found
-        try:
-            return obj[argument]
-        except (TypeError, LookupError):
-            if isinstance(argument, str) and hasattr(obj.unrecorded, argument):
-                return self._method(obj, argument)
-            return self._absent(obj, self._sayable(argument))
+        found = super().getitem(obj, whole(argument))
+        hidden = isinstance(found, jinja2.Undefined) and self._sayable(argument) is COMPUTED
+        return self.undefined(obj=obj, name=COMPUTED) if hidden else found
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """`obj(args)`: template code gets arguments as they are, Python's functions get plain ones."""
