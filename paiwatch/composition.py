@@ -2,7 +2,8 @@
 
 from paiwatch.catalog.service import Retries
 from paiwatch.plan.policy import Guard, Policy
-from paiwatch.settings import ClusterModel, Settings, Undefined
+from paiwatch.problem import Severity
+from paiwatch.settings import ClusterModel, Prerequisites, Settings, Undefined
 from paiwatch.survey import Survey
 
 
@@ -28,4 +29,7 @@ def survey_of(settings: Settings) -> Survey:
         secret_keys=settings.log.secret_keys,
         openpai=None if model is ClusterModel.AUTO else model is ClusterModel.OPENPAI,
         parser_timeout=settings.cluster.parser_timeout,
+        dangling=Severity.ERROR
+        if settings.operators.prerequisites is Prerequisites.STRICT
+        else Severity.WARNING,
     )

@@ -100,6 +100,13 @@ class Templates(Section):
     """strict: a missing key is an error naming template, line and key; lenient: it prints nothing; auto: lenient for OpenPAI's trees."""
 
 
+class Prerequisites(StrEnum):
+    """What a prerequisite is that does not exist in the tree."""
+
+    LENIENT = "lenient"
+    STRICT = "strict"
+
+
 class RetryPolicy(Section):
     """How often a failed step is tried again, and how far apart."""
 
@@ -120,6 +127,8 @@ class Operators(Section):
     """Limit of one script; service.yaml may say otherwise."""
     grace: Duration = 10.0
     """Time between TERM and KILL for a script that must end."""
+    prerequisites: Prerequisites = Prerequisites.LENIENT
+    """A prerequisite that does not exist: lenient (a warning, the service runs without it) or strict (an error, the service is held)."""
     dependents: Dependents = Dependents.REFRESH
     """refresh: a change also refreshes the services that name it as prerequisite; ignore: order only."""
     removed: Removal = Removal.KEEP

@@ -98,8 +98,13 @@ def _unreadable(name: str, document: Document, deploy: Deploy) -> Problem | None
     return None
 
 
-def assemble(declared: Mapping[str, Declared], *, folders: Collection[str]) -> Catalog:
-    """The catalog of services that were declared one by one; `folders` are all components, services or not."""
+def assemble(
+    declared: Mapping[str, Declared], *, folders: Collection[str], dangling: Severity = Severity.WARNING
+) -> Catalog:
+    """The catalog of services that were declared one by one; `folders` are all components, services or not.
+
+    `dangling` is what a prerequisite that does not exist counts as; an error holds the service that names it.
+    """
     known = {name: one.service for name, one in declared.items() if one.service is not None}
     graph = graphs.build(
         {name: [need.service for need in service.prerequisites] for name, service in known.items()}
@@ -107,8 +112,10 @@ def assemble(declared: Mapping[str, Declared], *, folders: Collection[str]) -> C
     rings = graphs.rings(graph)
     problems = [problem for one in declared.values() for problem in one.problems]
     problems += _ring_problems(rings, known)
-    problems += _dangling(known, declared.keys(), folders)
+    missing = tuple(_dangling(known, declared.keys(), folders, dangling))
+    problems += missing
     invalid = {one.name for one in declared.values() if not one.is_valid}
+    invalid |= {problem.service for problem in errors(missing)}
     return Catalog(
         services=known,
         invalid=frozenset(invalid.union(*rings)),
@@ -138,9 +145,9 @@ def _ring_problems(rings: tuple[tuple[str, ...], ...], known: Mapping[str, Servi
 
 
 def _dangling(
-    known: Mapping[str, Service], names: Collection[str], folders: Collection[str]
+    known: Mapping[str, Service], names: Collection[str], folders: Collection[str], severity: Severity
 ) -> Iterator[Problem]:
-    """Prerequisites that are no service: a warning each. Guessing compares with every name, so it is done a few times only."""
+    """Prerequisites that are no service: a problem each. Guessing compares with every name, so it is done a few times only."""
     guesses: dict[str, str] = {}
     for service in known.values():
         for need in service.prerequisites:
@@ -151,7 +158,7 @@ def _dangling(
                 yield Problem(
                     file=service.file,
                     line=need.line,
-                    severity=Severity.WARNING,
+                    severity=severity,
                     message=message,
                     remedy=remedy,
                     service=service.name,

@@ -15,7 +15,7 @@ from paiwatch.catalog.standins import Patterns
 from paiwatch.catalog.watch import Watched, Watcher
 from paiwatch.document import Document
 from paiwatch.model.openpai import tree as openpai_tree
-from paiwatch.problem import Problem
+from paiwatch.problem import Problem, Severity
 from paiwatch.snapshot import Contents, Entry, Tree
 
 
@@ -37,11 +37,16 @@ class Components:
 
 
 def survey_components(
-    tree: Tree, read: Contents, before: Components | None, *, openpai: bool | None = False
+    tree: Tree,
+    read: Contents,
+    before: Components | None,
+    *,
+    openpai: bool | None = False,
+    dangling: Severity = Severity.WARNING,
 ) -> Components:
     """The components of this tree; only services whose deploy folder changed are read and declared again.
 
-    `openpai` None leaves it to the tree: with parsers it is OpenPAI's.
+    `openpai` None leaves it to the tree: with parsers it is OpenPAI's. `dangling` is the same at every look.
     """
     if before is not None and is_same_tree(tree, before.tree):
         return before
@@ -57,7 +62,7 @@ def survey_components(
     if before is not None and declared == before.declared and deploys.keys() == before.deploys.keys():
         catalog = before.catalog
     else:
-        catalog = catalogs.assemble(declared, folders=deploys.keys())
+        catalog = catalogs.assemble(declared, folders=deploys.keys(), dangling=dangling)
     watched, blind = _watch(tree, catalog, before)
     return Components(
         tree=tree,

@@ -9,7 +9,7 @@ from paiwatch.catalog.catalog import Catalog
 from paiwatch.errors import StalledError
 from paiwatch.model.reads import Sight
 from paiwatch.plan.applied import Memory
-from paiwatch.problem import Problem
+from paiwatch.problem import Problem, Severity
 from paiwatch.releases.affinity import Yaml
 from paiwatch.releases.assemble import watching
 from paiwatch.releases.places import Places, find_places
@@ -29,7 +29,8 @@ class Survey:
     """Looks at snapshots, one at a time, on one thread. What it remembers changes how long a look takes, never its result.
 
     `strict` makes a missing key an error in templates (None: not in OpenPAI's trees); `secret_keys` is the pattern of keys
-    whose values are secret; `openpai` says whose model it is (None: the tree shows it); parsers get `parser_timeout` seconds.
+    whose values are secret; `openpai` says whose model it is (None: the tree shows it); parsers get `parser_timeout` seconds;
+    `dangling` is what a prerequisite that does not exist counts as.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Survey:
         secret_keys: str,
         openpai: bool | None = None,
         parser_timeout: float = 30.0,
+        dangling: Severity = Severity.WARNING,
     ) -> None:
         self._secret = re.compile(secret_keys)
         self._strict = strict
         self._openpai = openpai
         self._parser_timeout = parser_timeout
+        self._dangling = dangling
         self._renderer = Renderer(strict=bool(strict))
         self._components: Components | None = None
         self._configuration: Configuration | None = None
@@ -62,7 +65,9 @@ class Survey:
         if missing := _missing_folders(snapshot):
             return Desired(snapshot=snapshot, services={}, releases={}, invalid=frozenset(), problems=missing)
         self._read_src = read_src
-        self._components = survey_components(snapshot.src, read_src, self._components, openpai=self._openpai)
+        self._components = survey_components(
+            snapshot.src, read_src, self._components, openpai=self._openpai, dangling=self._dangling
+        )
         self._suit(self._components)
         self._configuration = survey_configuration(
             snapshot.config,

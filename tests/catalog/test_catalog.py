@@ -1,5 +1,6 @@
 """All services together: one bad file holds itself, rings are named, missing prerequisites are warned about."""
 
+from paiwatch.catalog.catalog import Declared, assemble
 from paiwatch.problem import Severity
 from tests.catalog.trees import START, a_catalog
 
@@ -103,3 +104,12 @@ def test_problems_come_in_order_of_place() -> None:
         "src/a/deploy/service.yaml:3:1",
         "src/b/deploy/service.yaml:1:1",
     ]
+
+
+def test_a_prerequisite_that_does_not_exist_holds_its_service_where_that_is_an_error() -> None:
+    lenient = a_catalog({"prometheus": START, "grafana": needs("promethus")})
+    declared = {name: Declared(name=name, service=service) for name, service in lenient.services.items()}
+    catalog = assemble(declared, folders=declared.keys(), dangling=Severity.ERROR)
+
+    assert catalog.invalid == {"grafana"}
+    assert [problem.severity for problem in catalog.problems] == [Severity.ERROR]
