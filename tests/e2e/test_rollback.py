@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from paiwatch import client
+from paiwatch.record.history import History
 from tests.e2e.platform import Platform
 
 SERVICES = {"base": (), "web": ("base",), "app": ("web",), "side": ()}
@@ -51,6 +53,16 @@ def state(lab: Platform, name: str) -> str:
     return str(rows(lab)[name]["state"]) if name in rows(lab) else ""
 
 
+def is_back(lab: Platform, name: str) -> bool:
+    """Whether the service is rolled back, and that is done."""
+    with History.open(lab.root / "state") as past:
+        applied = past.applied().get(name)
+    pin = applied.pin if applied is not None else None
+    return (
+        applied is not None and pin is not None and applied.archived == applied.digest == pin.release.digest
+    )
+
+
 def began(lab: Platform) -> list[str]:
     return [f"{line.operator} {line.service}" for line in lab.trace() if line.what == "begin"]
 
@@ -61,7 +73,7 @@ def test_policy_goes_back_to_the_last_good_release_until_a_commit_changes_it(pla
     platform.wait_settled(commit(platform, web=1))
 
     commit(platform, web=100)
-    platform.wait_until(lambda: state(platform, "web") == "rolled-back", "web is rolled back")
+    platform.wait_until(lambda: is_back(platform, "web"), "web is rolled back")
 
     assert values(platform)["web"] == "1"
     row = rows(platform)["web"]
@@ -190,3 +202,90 @@ def test_a_rollback_that_fails_leads_to_no_other_and_what_ran_well_before_is_kep
     platform.cli("once", code=1)
     assert "this release ran well before" in rows(platform)["web"]["held"]["reason"]
     assert rows(platform)["web"]["rolled_back"] is None
+
+
+def ask(lab: Platform, **request: Any) -> Any:
+    """The daemon's last reply, news left out."""
+    return [*client.converse(lab.root / "state", request, timeout=30.0)][-1]
+
+
+def gated(lab: Platform, name: str, needs: tuple[str, ...] = ()) -> Path:
+    """From now on scripts of this service wait for a file."""
+    gate = lab.root / f"go-{name}"
+    work = f"while [ ! -e {gate} ]; do sleep 0.05; done; {WORK.format(out=lab.out(name))}"
+    lab.add(name, needs, start=work, refresh=work)
+    return gate
+
+
+def test_what_fails_goes_back_while_a_plan_waits_for_an_approval(platform: Platform) -> None:
+    rolls_back(platform)
+    settings = platform.root / "config.yaml"
+    settings.write_text(settings.read_text() + "guard: {max_services: 2}\n")
+    gate = gated(platform, "web", ("base",))
+    gate.touch()
+    platform.cli("once", code=1)
+    platform.cli("approve", platform.json("plan")["digest"])
+    platform.cli("once")
+    gate.unlink()
+    platform.start()
+    commit(platform, web=100)
+    platform.wait_until(lambda: began(platform)[-1] == "refresh web", "web runs")
+
+    commit(platform, web=100, base=1, side=1)
+    platform.wait_until(lambda: "plan.held" in platform.log(), "the newer plan is held")
+    gate.touch()
+    platform.wait_until(lambda: values(platform)["web"] == "0", "web is back")
+
+    platform.wait_until(
+        lambda: '"generation": 3, "outcome": "succeeded"' in platform.log(), "it is written down"
+    )
+    assert values(platform) == dict.fromkeys(SERVICES, "0")
+    assert began(platform)[-3:] == ["refresh web"] * 3
+    assert platform.json("status")["held_plan"]["services"] == sorted(SERVICES)
+
+
+def test_a_rollback_waits_for_the_script_that_runs_and_for_whoever_holds_the_service(
+    platform: Platform,
+) -> None:
+    gate = gated(platform, "side")
+    gate.touch()
+    platform.start()
+    platform.wait_settled(commit(platform, side=1, web=1))
+    platform.wait_settled(commit(platform, side=1, web=2))
+    ask(platform, verb="suspend", service="web")
+
+    held = ask(platform, verb="rollback", service="web")
+    assert (held["succeeded"], held["note"]) == (None, "a person holds it; it begins once that is over")
+    assert values(platform)["web"] == "2"
+    ask(platform, verb="resume", service="web")
+    platform.wait_until(lambda: values(platform)["web"] == "1", "web went back")
+
+    gate.unlink()
+    commit(platform, side=2, web=2)
+    platform.wait_until(lambda: began(platform)[-1] == "refresh side", "side runs")
+    busy = ask(platform, verb="rollback", service="side")
+    assert (busy["succeeded"], busy["note"]) == (None, "it begins when the script that runs now has ended")
+    gate.touch()
+    platform.wait_until(lambda: is_back(platform, "side"), "side went back")
+    assert values(platform)["side"] == "1"
+    assert began(platform)[-2:] == ["refresh side", "refresh side"]
+
+
+def test_killed_when_a_rollback_is_written_down_it_goes_on_with_it(platform: Platform) -> None:
+    rolls_back(platform)
+    platform.environment = {"PAIWATCH_FAILPOINT": "service.pinned"}
+    platform.start()
+    commit(platform, web=0)
+    platform.wait_until(lambda: values(platform)["app"] == "0", "all runs")
+    commit(platform, web=100, app=1)
+    assert platform.process is not None
+    assert platform.process.wait(30) == -9
+    before = began(platform)
+
+    platform.environment = {}
+    platform.start()
+    platform.wait_until(lambda: values(platform)["web"] == "0", "web is back")
+    platform.wait_until(lambda: is_back(platform, "app"), "app stays with it")
+
+    assert values(platform) == dict.fromkeys(SERVICES, "0")
+    assert began(platform)[len(before) :] == ["refresh web", "refresh app"]

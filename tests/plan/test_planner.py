@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Dependents, Operator, Prerequisite, Removal, Service
-from paiwatch.plan.applied import Applied
+from paiwatch.plan.applied import Applied, Pin, PinnedBy
 from paiwatch.plan.build import Planner, build
 from paiwatch.plan.policy import Policy
 from paiwatch.releases.release import Desired, Release
@@ -55,10 +55,20 @@ class Shop:
         return World(desired, dict(self.memory))
 
 
+def a_pin(release: Release, older: Applied) -> Pin:
+    return Pin(
+        instead_of=release.digest, release=older, since=1.0, by=PinnedBy.PERSON, because="it lost requests"
+    )
+
+
 def edit(draw: st.DrawFn, shop: Shop, name: str) -> None:
     """One thing that happens to a service: in the tree, or in the record."""
     applied = shop.memory.get(name, Applied(service=name))
-    kind = draw(st.sampled_from(["commit", "commit", "declare", "run", "begin", "forget", "remove", "break"]))
+    kind = draw(
+        st.sampled_from(
+            ["commit", "commit", "declare", "run", "begin", "forget", "remove", "break", "pin", "unpin"]
+        )
+    )
     if kind == "commit":
         shop.releases[name] = a_release(name, {"start.sh": draw(st.sampled_from(["first", "second"]))})
     elif kind == "declare":
@@ -70,6 +80,11 @@ def edit(draw: st.DrawFn, shop: Shop, name: str) -> None:
         )
     elif kind == "begin":
         shop.memory[name] = replace(applied, touched="9" * 64)
+    elif kind == "pin" and name in shop.releases and name in shop.memory:
+        older = an_applied(a_release(name, {"start.sh": "older"}))
+        shop.memory[name] = replace(applied, pin=a_pin(shop.releases[name], older))
+    elif kind == "unpin" and name in shop.memory:
+        shop.memory[name] = replace(applied, pin=None)
     elif kind == "forget":
         shop.memory.pop(name, None)
     elif kind == "remove":
