@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from paiwatch import client
-from tests.e2e.nursery import Hatched
+from tests.e2e.nursery import Hatched, Nursery
 
 LIMIT = 30.0  # seconds any wait may take
 
@@ -47,6 +47,7 @@ class Platform:
     environment: Mapping[str, str] = field(default_factory=dict)
     source_options: str = ""
     process: "subprocess.Popen[bytes] | Hatched | None" = None
+    nursery: Nursery | None = None  # where daemons come from; None: each loads paiwatch itself
 
     # ── laying out ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -109,13 +110,18 @@ class Platform:
 
     def start(self) -> None:
         """Start the daemon."""
+        environ = {**os.environ, **self.environment}
+        if self.nursery is not None:
+            words = ("-c", str(self.root / "config.yaml"), "run")
+            self.process = self.nursery.start(words, environ=environ, log=self.root / "daemon.log")
+            return
         with (self.root / "daemon.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "paiwatch", "-c", self.root / "config.yaml", "run"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.environment},
+                env=environ,
                 start_new_session=True,
             )
 

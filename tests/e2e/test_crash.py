@@ -133,19 +133,11 @@ _PLACES = [place for place in POINTS if place not in AT_THE_START]
 GROUPS = [_PLACES[start::4] for start in range(4)]
 
 
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    """Daemons without the half second that it takes to load one."""
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
 @pytest.fixture
 def wreck(tmp_path: Path, nursery: Nursery) -> Iterator[Wreck]:
     """Laid out and never started; its daemon is gone afterwards."""
     wreck = Wreck.build(tmp_path / "lab")
-    wreck.nursery = nursery
+    wreck.lab.nursery = nursery
     yield wreck
     if wreck.lab.process is not None and wreck.lab.process.poll() is None:
         wreck.lab.kill()
@@ -220,10 +212,10 @@ def test_killed_with_an_empty_record_or_a_mirror_half_made_it_begins_again(wreck
 
 def test_killed_at_random_instants_it_converges_and_the_history_has_every_run_once(wreck: Wreck) -> None:
     chance = random.Random(4)
-    wreck.nursery = None
+    wreck.lab.nursery = None
     wreck.start()
     wreck.recover("the beginning")
-    for _ in range(7):
+    for _ in range(5):
         wreck.mark("slow", *chance.sample(sorted(SERVICES), chance.randint(0, 2)))
         wreck.raise_value(*chance.sample(sorted(SERVICES), chance.randint(1, 3)))
         time.sleep(chance.random() * 0.5)  # the instant of death

@@ -15,7 +15,6 @@ from typing import Any
 from paiwatch import client, failpoint
 from paiwatch.record.archive import Archive
 from tests.e2e.audit import rows
-from tests.e2e.nursery import Nursery
 from tests.e2e.platform import LIMIT, Platform
 
 #: One on another, and two that wait for nothing. A plan for all of them waits for an approval.
@@ -40,7 +39,6 @@ class Wreck:
     motto: str = "steady"
     commit: str = ""
     crashes: int = 0
-    nursery: Nursery | None = None  # where daemons come from; None: each loads paiwatch itself
 
     @classmethod
     def build(cls, root: Path, *, more: str = "") -> "Wreck":
@@ -104,12 +102,7 @@ class Wreck:
         self.trigger.unlink(missing_ok=True)
         armed = {failpoint.VARIABLE: place, failpoint.TRIGGER: "" if at_once else str(self.trigger)}
         self.lab.environment = armed if place else {}
-        if self.nursery is None:
-            self.lab.start()
-            return
-        environ = {**os.environ, **self.lab.environment}
-        words = ("-c", str(self.lab.root / "config.yaml"), "run")
-        self.lab.process = self.nursery.start(words, environ=environ, log=self.lab.root / "daemon.log")
+        self.lab.start()
 
     def pull(self) -> None:
         """From now on the armed place kills."""
