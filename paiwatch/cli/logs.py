@@ -103,6 +103,6 @@ def read(log: Path, is_over: Callable[[], bool]) -> Iterator[bytes]:
 
 def _heading(row: RunRow, *, is_over: bool) -> str:
     """On standard error, so that the output itself can go into a file or a pipe."""
-    return (
-        f"run {row.id}: {row.operator} {row.service}, {runs.outcome(runs.as_seen(row, is_alive=not is_over))}"
-    )
+    outcome = runs.outcome(runs.as_seen(row, is_alive=not is_over))
+    because = f": {row.message}" if row.message else ""
+    return f"run {row.id}: {row.operator} {row.service}, {outcome}{because}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from signal import Signals
 from typing import Any
 
 from paiwatch.convergence.events import Outcome
@@ -25,6 +26,8 @@ def run_document(run: RunRow) -> dict[str, Any]:
         "operator": str(run.operator),
         "outcome": outcome(run),
         "exit": run.exit,
+        "signal": _signal(run),
+        "message": run.message,
         "started": times.iso(run.began),
         "ended": times.iso_or_none(run.ended),
         "config": run.config,
@@ -38,6 +41,14 @@ def outcome(run: RunRow) -> str:
     return str(run.outcome or "running")
 
 
+def _signal(run: RunRow) -> str | None:
+    """The name of the signal that ended it."""
+    if run.signal is None:
+        return None
+    known = {number.value: number.name for number in Signals}
+    return known.get(run.signal, str(run.signal))
+
+
 def run_rows(runs: Sequence[RunRow], *, now: float) -> list[tuple[str, ...]]:
     """Run, generation, service, operator, outcome, exit, when, how long, config, why."""
     return [
@@ -47,7 +58,7 @@ def run_rows(runs: Sequence[RunRow], *, now: float) -> list[tuple[str, ...]]:
             run.service,
             str(run.operator),
             outcome(run),
-            "" if run.exit is None else str(run.exit),
+            _signal(run) or ("" if run.exit is None else str(run.exit)),
             times.ago(run.began, now),
             times.rough((run.ended or now) - run.began),
             run.config[:8],

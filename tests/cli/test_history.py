@@ -110,7 +110,7 @@ def test_logs_are_found_by_service_and_by_run(world: World, which: str) -> None:
     result = world.paiwatch("logs", which)
 
     assert result.stdout == "no such port\n"
-    assert result.stderr == "run 2: start web, failed\n"
+    assert result.stderr == "run 2: start web, failed: exit code 3\n"
 
 
 @pytest.mark.parametrize("which", ["nobody", "99", "²"])

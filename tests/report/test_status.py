@@ -178,6 +178,8 @@ def test_the_document_has_the_agreed_shape() -> None:
                     "operator": "refresh",
                     "outcome": "succeeded",
                     "exit": 0,
+                    "signal": None,
+                    "message": "",
                     "started": "1970-01-01T00:16:30.000Z",
                     "ended": "1970-01-01T00:16:40.000Z",
                     "config": "c" * 40,
