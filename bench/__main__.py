@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from bench import daemon_topics, ground, planning_topic, script_topics, startup_topics
+from bench import daemon_topics, git_topic, ground, planning_topic, script_topics, startup_topics
 from bench.ground import QUICK, Ground, NotMeasuredError, Scale
 from bench.tables import Row, Table, shown
 from paiwatch import __version__
@@ -22,6 +22,7 @@ _SINGLE: dict[str, Callable[[Ground, Scale], Table]] = {
     "import": startup_topics.measure_import,
     "spawn": script_topics.measure_spawn,
     "capture": script_topics.measure_capture,
+    "git": git_topic.measure,
     "planning": planning_topic.measure,
 }
 TOPICS = (*daemon_topics.NAMES, *_SINGLE)
