@@ -11,7 +11,7 @@ import pytest
 from paiwatch.errors import StalledError, TransientError
 from paiwatch.sources.repository import Repository
 from paiwatch.sources.rules import Rules, Verify
-from paiwatch.sources.signatures import Signatures
+from paiwatch.sources.signatures import Flaw, Signatures
 from tests.sources.origins import a_repository, a_work_tree, git
 from tests.sources.signing import GpgHome, SshKey, an_ssh_key, needs_gpg, needs_ssh, signed
 
@@ -233,6 +233,23 @@ def test_a_revoked_key_does_not_count_though_an_older_export_of_it_is_there(
     gpg.export(keyring / "2-after.asc", "bob")
 
     assert why(found, by_bob).endswith("which is revoked")
+
+
+def test_a_commit_that_its_checker_does_not_read_to_the_end_is_a_flaw_of_that_commit_alone(
+    check: Check, work: Path, alice: SshKey, allowed: Path
+) -> None:
+    large = "x" * 1_000_000  # more than a pipe takes: git dies of it when nobody reads on
+    text = git(work, "cat-file", "commit", signed(work, alice, subject="y"))
+    head, signature = text.split("gpgsig ")
+    broken = signature.replace("\n ", "\n U", 1).partition("\n\n")[0]
+    forged = git(
+        work, "hash-object", "-t", "commit", "-w", "--stdin", stdin=f"{head}gpgsig {broken}\n\n{large}\n"
+    )
+    found = check(allowed=allowed)
+
+    assert found.first_flaw([signed(work, alice), forged, signed(work, alice)]) == Flaw(
+        forged, f"has a signature that is not valid by {allowed}"
+    )
 
 
 @needs_gpg
