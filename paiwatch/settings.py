@@ -12,9 +12,9 @@ from paiwatch.units import AtMost, Count, Duration, Size, Span
 
 
 class Section(BaseModel):
-    """What all sections share: frozen, nothing unknown, attribute docstrings as descriptions."""
+    """What all sections share: frozen, nothing unknown. Docstrings of fields are what the schema says of them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Source(Section):

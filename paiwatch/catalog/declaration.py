@@ -31,12 +31,11 @@ _SCRIPTS = tuple((operator, f"{operator}_script") for operator in Operator)
 
 
 class Part(BaseModel):
-    """What all parts of a declaration share: frozen, attribute docstrings as descriptions."""
+    """What all parts of a declaration share: frozen. Docstrings of fields are what the schema says of them."""
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
         validate_by_name=False,
         validate_by_alias=True,
     )
