@@ -88,6 +88,7 @@ def ssh_command(access: Access) -> str:
         "StrictHostKeyChecking=yes",
         f"ConnectTimeout={max(1, int(min(10, access.timeout)))}",
         "ServerAliveInterval=10",
+        "ControlMaster=no",  # the settings of the user may ask for one: it would outlive every call
     ]
     if access.key_file is not None:
         options += [f"IdentityFile={_ssh_path(access.key_file)}", "IdentitiesOnly=yes"]

@@ -15,18 +15,15 @@ from paiwatch.snapshot import Commit, Entry, Revision, Tree
 from paiwatch.sources import access as admission
 from paiwatch.sources import gitdir, listing, refusal
 from paiwatch.sources.access import Access
-from paiwatch.sources.calls import Answer, Calls
+from paiwatch.sources.calls import Calls
 from paiwatch.sources.mirror import DamagedError, Mirror
 from paiwatch.sources.objects import Objects
+from paiwatch.sources.remote import NoBranchError, Remote
 
 T = TypeVar("T")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)|/\.|\.$|/$))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LARGEST = 100 << 20  # bytes of one file that are taken into memory
-
-
-class _NoBranchError(TransientError):
-    """The other side says that it has no such branch."""
 
 
 class Repository:
@@ -50,6 +47,7 @@ class Repository:
         environment = admission.environment(self._access, self._mirror, self._write_askpass())
         self.git = self._calls = Calls(environment, timeout=self._access.timeout)
         self._objects = Objects(self._calls, timeout=self._access.timeout)
+        self._remote = Remote(self._calls, self._mirror, self._access, where=self._where)
         self._may_renew = True
         self._listed: Mapping[str, Entry] = {}
 
@@ -161,10 +159,6 @@ class Repository:
         self._mirror.borrow((lent / "objects",))
         return lent
 
-    def _ask_remote(self, *patterns: str) -> dict[str, str]:
-        answer = self._outside("ls-remote", "--quiet", "--end-of-options", "origin", *patterns)
-        return listing.parse_refs(answer.out)
-
     def _tip(self) -> str | None:
         """The branch's commit, fetched unless its objects are borrowed; None when there is no such branch."""
         if not self._access.is_local:
@@ -172,7 +166,7 @@ class Repository:
         lent = self._borrow()
         if gitdir.has_plain_refs(lent):
             return gitdir.read_ref(lent, self._ref)
-        return self._ask_remote(self._ref).get(self._ref)
+        return self._remote.refs(self._ref).get(self._ref)
 
     def _miss(self) -> None:
         """Raise StalledError that says why there is no such branch, unless there is one by now."""
@@ -183,9 +177,9 @@ class Repository:
         if lent is not None and gitdir.has_plain_refs(lent):
             branches, is_tag = gitdir.branches(lent), gitdir.read_ref(lent, tag) is not None
         else:
-            refs = self._ask_remote("refs/heads/*", tag)
-            is_tag = refs.pop(tag, None) is not None
-            branches = tuple(sorted(ref.removeprefix("refs/heads/") for ref in refs))
+            refs = self._remote.refs("refs/heads/*", tag)
+            is_tag = tag in refs
+            branches = tuple(sorted(ref.removeprefix("refs/heads/") for ref in refs if ref != tag))
         if self._branch not in branches:
             raise StalledError(
                 f"{self._where}: {refusal.explain_miss(self._branch, branches, is_tag=is_tag)}"
@@ -194,7 +188,7 @@ class Repository:
     def _fetch_branch(self) -> str | None:
         try:
             self._fetch(f"+{self._ref}:{self._ref}")
-        except _NoBranchError:
+        except NoBranchError:
             return None
         reach("source.fetched")
         tip = gitdir.fetched(self._mirror.git, self._branch)
@@ -206,42 +200,12 @@ class Repository:
 
     def _fetch(self, *refspecs: str, prune: bool = False) -> None:
         try:
-            self._fetch_into(None, *refspecs, prune=prune)
+            self._remote.fetch(*refspecs, prune=prune)
         except DamagedError:
             if not self._is_damaged():
                 raise
             self._renew()
-            self._fetch_into(None, *refspecs, prune=prune)
-
-    def _fetch_into(self, fresh: Path | None, *refspecs: str, prune: bool = False) -> None:
-        """Fetch into the mirror, or into a folder that is to become it."""
-        options = (
-            "--quiet",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--force",
-            "--update-shallow",
-        )
-        pruned = (*options, "--prune") if prune else options
-        self._outside("fetch", *pruned, "--end-of-options", "origin", *refspecs, into=fresh)
-
-    def _outside(self, verb: str, *arguments: str, into: Path | None = None) -> Answer:
-        """A git call that talks to the other side; its failures say where, what and what to do."""
-        secret = admission.read_secret(self._access)
-        place = {"GIT_DIR": str(into), "GIT_OBJECT_DIRECTORY": str(into / "objects")} if into else None
-        answer = self._calls.run(verb, *arguments, env=place)
-        if answer.status == 0:
-            return answer
-        self._mirror.sweep()
-        if refusal.speaks_of_no_branch(answer.err) and verb == "fetch":
-            raise _NoBranchError(
-                f"{self._where}: no branch {self._branch!r} any more; the next look tries again"
-            )
-        text = refusal.explain(
-            self._where, answer.err, late=self._access.timeout if answer.is_late else None, secrets=(secret,)
-        )
-        is_ours = answer.status > 0 and refusal.may_be_ours(answer.err)
-        raise DamagedError(text) if is_ours else TransientError(text)
+            self._remote.fetch(*refspecs, prune=prune)
 
     # -- our side
 
@@ -310,7 +274,7 @@ class Repository:
         self._objects.close()
         fresh = self._mirror.begin_again()
         if not self._access.is_local:
-            self._fetch_into(fresh, f"+{self._ref}:{self._ref}")
+            self._remote.fetch(f"+{self._ref}:{self._ref}", into=fresh)
         self._mirror.adopt()
         self._mirror.mend()
         self._write_askpass()

@@ -1,0 +1,54 @@
+"""The other side: asked and fetched from. Its refusals become our exceptions, which say where, what and what to do."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from paiwatch.errors import TransientError
+from paiwatch.sources import access as admission
+from paiwatch.sources import listing, refusal
+from paiwatch.sources.access import Access
+from paiwatch.sources.calls import Answer, Calls
+from paiwatch.sources.mirror import DamagedError, Mirror
+
+_OPTIONS = ("--quiet", "--no-tags", "--no-recurse-submodules", "--force", "--update-shallow")
+
+
+class NoBranchError(TransientError):
+    """The other side says that it has no ref of the name that was asked for."""
+
+
+class Remote:
+    """The repository at `access`, as git knows it in `mirror`. `where` names it to people, without secrets."""
+
+    def __init__(self, calls: Calls, mirror: Mirror, access: Access, *, where: str) -> None:
+        self._calls = calls
+        self._mirror = mirror
+        self._access = access
+        self._where = where
+
+    def refs(self, *patterns: str) -> Mapping[str, str]:
+        """Ids of the refs that these mean, by full name. Raises TransientError when it cannot be asked."""
+        answer = self._call("ls-remote", "--quiet", "--end-of-options", "origin", *patterns)
+        return listing.parse_refs(answer.out)
+
+    def fetch(self, *refspecs: str, prune: bool = False, into: Path | None = None) -> None:
+        """Fetch into the mirror, or into the folder that is to become it.
+
+        Raises NoBranchError, TransientError, and DamagedError when the mirror itself may be the reason.
+        """
+        options = (*_OPTIONS, "--prune") if prune else _OPTIONS
+        self._call("fetch", *options, "--end-of-options", "origin", *refspecs, into=into)
+
+    def _call(self, verb: str, *arguments: str, into: Path | None = None) -> Answer:
+        secret = admission.read_secret(self._access)
+        place = {"GIT_DIR": str(into), "GIT_OBJECT_DIRECTORY": str(into / "objects")} if into else None
+        answer = self._calls.run(verb, *arguments, env=place)
+        if answer.status == 0:
+            return answer
+        self._mirror.sweep()
+        late = self._access.timeout if answer.is_late else None
+        text = refusal.explain(self._where, answer.err, late=late, secrets=(secret,))
+        if verb == "fetch" and refusal.speaks_of_no_branch(answer.err):
+            raise NoBranchError(text)
+        is_suspect = answer.status > 0 and refusal.may_be_ours(answer.err)
+        raise DamagedError(text) if is_suspect else TransientError(text)
