@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -243,3 +244,30 @@ def test_once_ends_with_an_error_where_the_record_cannot_be_written(platform: Pl
 
     assert "archive: cannot be written: Read-only file system" in said
     assert platform.value("top") == "1 steady"
+
+
+def damage(platform: Platform, service: str) -> None:
+    """Change a file of what is archived of this service."""
+    digest = next(
+        row["applied"]["digest"] for row in platform.json("status")["services"] if row["name"] == service
+    )
+    (platform.root / "state" / "archive" / digest / "files" / "stop.sh").write_text("rm -rf /\n")
+
+
+def test_damaged_archive_is_mended_while_the_component_is_there_and_told_once_it_is_gone(
+    platform: Platform,
+) -> None:
+    platform.operators = platform.operators.replace("{parallel", "{removed: stop, parallel")
+    platform.write_settings()
+    platform.cli("once")
+
+    damage(platform, "alone")
+    platform.cli("service", "stop", "-n", "alone")
+    platform.cli("service", "start", "-n", "alone")
+    assert platform.value("alone") == "0 steady"
+
+    damage(platform, "alone")
+    shutil.rmtree(platform.root / "tree" / "src" / "alone")
+    said = platform.cli("once", code=1)
+    assert "stop.sh is damaged; restore that folder from a back-up, or bring the component back" in said
+    assert "then run: paiwatch retry alone" in said
