@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from paiwatch import commands, failpoint, notify, upkeep
+from paiwatch import commands, disk, failpoint, notify, upkeep
 from paiwatch.clock import Clock
 from paiwatch.composition import policy_of, survey_of
 from paiwatch.control import ControlServer
@@ -23,7 +23,7 @@ from paiwatch.convergence.events import FailureBook, Failures, Limits
 from paiwatch.convergence.machine import Machine
 from paiwatch.decider import Decider
 from paiwatch.desk import Desk, Request
-from paiwatch.errors import PaiwatchError
+from paiwatch.errors import PaiwatchError, StoreError
 from paiwatch.gate import Gate
 from paiwatch.lookout import Lookout, tell_refusals
 from paiwatch.news import DaemonMoved, Listener, News, Phase, RunInterrupted
@@ -85,7 +85,12 @@ async def assemble(
         stack.callback(writer.stop)
         record = await writer.do(lambda: Record.open(state))
         stack.push_async_callback(writer.do, record.close)
-        cut_off = await _settle_the_past(record, writer, settings, tell)
+        try:
+            cut_off = await _settle_the_past(record, writer, settings, tell)
+        except OSError as fault:
+            raise StoreError(
+                f"{state}: what an earlier paiwatch left cannot be cleared away: {disk.explain(fault)}"
+            ) from fault
         nudges = Nudges()
         recorded = (await writer.do(record.latest_generation))[1]
         sources = Sources(settings.config, settings.src, state, nudges, recorded=recorded)

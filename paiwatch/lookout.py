@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
+from paiwatch import disk
+from paiwatch.errors import TransientError
 from paiwatch.failpoint import reach
 from paiwatch.news import CommitRefused, Listener, RefusalEnded
 from paiwatch.releases.release import Desired, Release
@@ -35,6 +37,13 @@ class Lookout:
 
         Raises TransientError or StalledError when a source cannot be read.
         """
+        try:
+            return await self._look()
+        except OSError as fault:
+            place = fault.filename or "the trees"
+            raise TransientError(f"{place}: cannot be read: {disk.explain(fault)}") from fault
+
+    async def _look(self) -> Desired:
         snapshot = await self.sources.look(self._snapshot)
         if self._desired is not None and self._snapshot is not None and snapshot.ids == self._snapshot.ids:
             return self._desired

@@ -83,22 +83,35 @@ def put_off(why: str) -> RunResult:
     )
 
 
+def _unwatched(error: OSError, *, seconds: float) -> RunResult:
+    """The result of a run whose script was ended because it could not be looked after: no fault of its own."""
+    return RunResult(
+        outcome=Outcome.INTERRUPTED,
+        exit=None,
+        signal=None,
+        seconds=seconds,
+        message=f"ended because it could not be looked after: {error.strerror}",
+    )
+
+
 async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked: _Asked) -> RunResult:
     began = time.monotonic()
     try:
         process = await _start(order)
     except (OSError, ValueError) as error:
         return not_started(f"{order.script} could not be started", error, seconds=time.monotonic() - began)
-    reach("script.started")
     cap = output.Cap(order.log, order.log_limit)
     cap.start()
     trail = Trail(group=process.pid, marker=order.env.get("PAIWATCH_RUN_ID", ""))
     try:
+        reach("script.started")
         if (identity := leftovers.identify(process.pid)) is not None:  # else it has ended already
             await on_start(identity)
         how = await _wait(process, began + order.timeout, asked)
-    except BaseException:
+    except BaseException as error:
         await _sweep(trail, order, _End.ASKED, asked, process.pid)
+        if isinstance(error, OSError):
+            return _unwatched(error, seconds=time.monotonic() - began)
         raise
     finally:
         cap.stop()
@@ -106,13 +119,11 @@ async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked:
     swept = await _sweep(trail, order, how, asked, since)
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _REAPING)
-    reach("script.ended")
     trouble = await _finish_output(order, cap.limit, scrub)
     if cap.mark():
         trouble = "the disk was full: some of its output is missing"
     elif cap.limit < order.log_limit:
         trouble = "the disk was full: more than usual was cut of its output"
-    reach("output.finished")
     seconds = time.monotonic() - began
     return _result(order, process.returncode, how=how, swept=swept, seconds=seconds, trouble=trouble)
 
@@ -160,10 +171,12 @@ async def _sweep(trail: Trail, order: RunOrder, how: _End, asked: _Asked, since:
 async def _finish_output(order: RunOrder, limit: int, scrub: Scrub | None) -> str:
     """What went wrong with it, if anything."""
     try:
+        reach("script.ended")
         if order.log.stat().st_size <= _SMALL:
             output.finish(order.log, limit, scrub)
         else:
             await asyncio.to_thread(output.finish, order.log, limit, scrub)
+        reach("output.finished")
     except OSError as error:
         return f"output could not be kept: {error.strerror}"
     return ""

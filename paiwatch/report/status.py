@@ -219,6 +219,7 @@ def status_document(status: Status) -> dict[str, Any]:
         "generation": status.generation,
         "snapshot": {"config": status.config.id or None, "src": status.src.id or None},
         "settled": status.settled,
+        "faults": dict(status.daemon.faults) if status.daemon else {},
         "held_plan": None if status.held_plan is None else _held_plan_document(status.held_plan),
         "services": [_line_document(line) for line in status.services],
     }

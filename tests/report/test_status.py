@@ -159,6 +159,7 @@ def test_the_document_has_the_agreed_shape() -> None:
         "generation": 2,
         "snapshot": {"config": "c" * 40, "src": "5" * 40},
         "settled": False,
+        "faults": {},
         "held_plan": None,
         "services": [
             {
