@@ -13,12 +13,14 @@ from paiwatch.decider import Decider
 from paiwatch.errors import StalledError, StoreError, TransientError
 from paiwatch.lookout import Lookout, tell_refusals
 from paiwatch.news import (
+    CommitRefused,
     DaemonMoved,
     Listener,
     LookFailed,
     LookRecovered,
     News,
     Phase,
+    RefusalEnded,
     StateFailed,
     StateRecovered,
 )
@@ -108,7 +110,9 @@ def show(news: News) -> None:
     match news:
         case StateFailed(message=message) | LookFailed(message=message):
             notify.send(notify.status(message), environ=os.environ)
-        case StateRecovered() | LookRecovered():
+        case CommitRefused(refusal=refusal):
+            notify.send(notify.status(str(refusal)), environ=os.environ)
+        case StateRecovered() | LookRecovered() | RefusalEnded():
             notify.send(notify.status(_FOLLOWING), environ=os.environ)
 
 

@@ -84,13 +84,13 @@ def _heading(found: Status, worker: Holder | None, now: float) -> Iterator[str]:
     yield _daemon_text(found.daemon, worker, now)
     if found.held_plan is not None:
         yield plans.held_text(found.held_plan)
-    if not found.generation:
+    if found.generation:
+        yield f"generation {found.generation}"
+        for name, revision in (("config", found.config), ("src", found.src)):
+            yield f"  {name:6}  {revision.short}  {revision.subject}"
+        yield _settled_text(found)
+    else:
         yield "nothing was planned yet"
-        return
-    yield f"generation {found.generation}"
-    for name, revision in (("config", found.config), ("src", found.src)):
-        yield f"  {name:6}  {revision.short}  {revision.subject}"
-    yield _settled_text(found)
     if found.daemon is not None:
         for name, fault in sorted(found.daemon.faults.items()):
             yield f"{name}: {fault}"

@@ -81,6 +81,24 @@ def test_an_unsigned_commit_is_never_deployed_and_the_next_signed_one_is(
         platform.stop()
 
 
+def test_a_platform_whose_first_commit_is_refused_says_so_and_starts_with_the_first_good_one(
+    tmp_path: Path, alice: SshKey, allowed: Path
+) -> None:
+    platform = Platform(tmp_path / "p")
+    follow(platform, f"verify: tip, allowed_signers: {allowed}")
+    bad = push(platform, 1, "sneaky", by=None)
+    platform.start()
+    try:
+        platform.wait_until(lambda: "is not signed" in platform.log(), "the refusal is logged")
+        assert f'{bad[:8]} "sneaky" by Ana is refused' in heading(platform)
+        assert platform.trace() == []
+
+        platform.wait_settled(push(platform, 2, "good", by=alice))
+        assert platform.value("web") == "2 steady"
+    finally:
+        platform.stop()
+
+
 def test_without_a_daemon_the_last_good_commit_is_converged_on_and_the_refusal_told(
     tmp_path: Path, alice: SshKey, allowed: Path
 ) -> None:
