@@ -1,7 +1,8 @@
 """Components: the folders of the src tree, and which of them are services. PURE."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from sys import intern
 
 from paiwatch.snapshot import Entry, Tree
@@ -32,6 +33,39 @@ def components(tree: Tree) -> Mapping[str, Deploy]:
             deploy[DECLARATION] = entry  # there may be a service: it must not look as if it were gone
         elif below.startswith(_DEPLOY):
             deploy[intern(below[len(_DEPLOY) :])] = entry  # most services call their files alike
+    return found
+
+
+def components_since(tree: Tree, known: Mapping[str, Deploy], moved: Iterable[str]) -> dict[str, Deploy]:
+    """As `components`, from those of an older listing and the paths that are new, gone or another entry since.
+
+    Deploy folders in which nothing changed are the very same objects.
+    """
+    found = dict(known)
+    for name, below in _by_component(tree, moved).items():
+        folder = f"{tree.prefix}{name}/"
+        deploy = dict(known.get(name, {}))
+        for path in below:
+            if path.startswith(_DEPLOY):
+                deploy.pop(path[len(_DEPLOY) :], None)
+                if folder + path in tree.files:
+                    deploy[path[len(_DEPLOY) :]] = tree.files[folder + path]
+        if name not in known or deploy != known[name]:
+            found[name] = dict(sorted(deploy.items(), key=itemgetter(0)))
+        has_lost = any(folder + path not in tree.files for path in below)
+        if has_lost and not deploy and not any(path.startswith(folder) for path in tree.files):
+            del found[name]
+    return found
+
+
+def _by_component(tree: Tree, paths: Iterable[str]) -> dict[str, list[str]]:
+    """Paths below each component."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        if path.startswith(tree.prefix):
+            name, slash, below = path[len(tree.prefix) :].partition("/")
+            if slash:
+                found.setdefault(name, []).append(below)
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from paiwatch import yamltext
+from paiwatch.differing import differing
 from paiwatch.document import Document
 from paiwatch.model import cluster_cfg as models
 from paiwatch.model.doubts import Doubt
@@ -59,7 +60,8 @@ def survey_configuration(
         )  # another model reads the files in another way
     known = before.files if before else {}
     placed = yamltext.MAX_DEPTH if components.is_openpai else 1  # the plain model tells of sections only
-    files = _parsed(_config_files(tree, is_openpai=components.is_openpai), read_config, known, placed)
+    listed = _config_files(tree, before, is_openpai=components.is_openpai)
+    files = _parsed(listed, read_config, known, placed)
     defaults = _defaults(components, read_src, before)
     is_same = before is not None and files == before.files and defaults == before.defaults
     if is_same and before is not None and not components.is_openpai:
@@ -136,20 +138,32 @@ def _marks(doubts: Iterable[Doubt]) -> dict[Any, list[str]]:
     return marks
 
 
-def _config_files(tree: Tree, *, is_openpai: bool) -> dict[str, Entry]:
+def _config_files(tree: Tree, before: Configuration | None, *, is_openpai: bool) -> Mapping[str, Entry]:
     """The `*.yaml` files directly in the folder; of an OpenPAI configuration the two that count."""
-    skip = len(tree.prefix)
-    return {
-        path: entry
-        for path, entry in sorted(tree.files.items())
-        if path.endswith(models.SUFFIX) and path.startswith(tree.prefix) and "/" not in path[skip:]
-        if not is_openpai or path[skip:] in FILES
-    }
+    prefix = tree.prefix
+
+    def counts(path: str) -> bool:
+        if not path.endswith(models.SUFFIX) or not path.startswith(prefix):
+            return False
+        name = path[len(prefix) :]
+        return name in FILES if is_openpai else "/" not in name
+
+    is_comparable = before is not None and (before.components.is_openpai, before.tree.prefix) == (
+        is_openpai,
+        prefix,
+    )
+    if (
+        before is not None
+        and is_comparable
+        and not any(map(counts, differing(before.tree.files, tree.files)))
+    ):
+        return {path: entry for path, (entry, _) in before.files.items()}
+    return dict(sorted((path, entry) for path, entry in tree.files.items() if counts(path)))
 
 
 def _defaults(components: Components, read: Contents, before: Configuration | None) -> _Shelf:
     """Without the places of keys: nobody asks for them, and thousands of files have very many."""
-    if before is not None and components is before.components:
+    if before is not None and components.defaults is before.components.defaults:
         return before.defaults
     known = before.defaults if before else {}
     return _parsed(dict(components.defaults.values()), read, known, 0)

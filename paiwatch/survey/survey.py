@@ -185,7 +185,7 @@ def _broken(
         services=catalog.services,
         releases={},
         invalid=frozenset(components.declared),
-        problems=tuple(sorted((*catalog.problems, *components.blind, *configuration.problems))),
+        problems=tuple(sorted((*catalog.problems, *components.warnings, *configuration.problems))),
         secrets=secrets,
     )
 
@@ -198,7 +198,7 @@ def _desired(
     secrets: frozenset[str],
 ) -> Desired:
     catalog = components.catalog
-    problems: list[Problem] = [*catalog.problems, *components.blind, *configuration.problems]
+    problems: list[Problem] = [*catalog.problems, *components.warnings, *configuration.problems]
     for found in outcomes.problems.values():
         problems.extend(found)
     return Desired(

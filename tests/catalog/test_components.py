@@ -1,8 +1,12 @@
 """Which folders of a tree are components, and which of those services."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from paiwatch.catalog.components import components, is_usable_name, services
+from paiwatch.catalog.components import components, components_since, is_usable_name, services
+from paiwatch.differing import differing
+from paiwatch.snapshot import Entry, Mode, Revision, Tree
 from tests.catalog.trees import a_tree
 
 
@@ -42,3 +46,33 @@ def test_components_may_lie_at_the_root(folder: str) -> None:
 )  # fmt: skip
 def test_names_that_scripts_and_files_can_have(name: str, usable: bool) -> None:
     assert is_usable_name(name) is usable
+
+
+_LISTINGS = st.dictionaries(
+    st.sampled_from(
+        [
+            f"src/{name}/{file}"
+            for name in ("a", "a-b", "b")
+            for file in ("deploy/x", "deploy/y/z", "readme", "deploy")
+        ]
+        + ["src/notes", "conf/a.yaml", "src/a/deploy/service.yaml"]
+    ),
+    st.builds(Entry, st.sampled_from([Mode.FILE, Mode.LINK]), st.sampled_from(["1" * 40, "2" * 40])),
+)
+
+
+@given(before=_LISTINGS, after=_LISTINGS, folder=st.sampled_from(["src", "."]))
+def test_components_of_a_changed_listing_are_those_of_the_listing(
+    before: dict[str, Entry], after: dict[str, Entry], folder: str
+) -> None:
+    older, newer = (
+        Tree(revision=Revision(id=""), folder=folder, files=dict(sorted(files.items())))
+        for files in (before, after)
+    )
+    known = components(older)
+
+    found = components_since(newer, known, differing(before, after))
+
+    assert found == components(newer)
+    assert all(found[name] is known[name] for name in found if name in known and found[name] == known[name])
+    assert known == components(older)
