@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from signal import Signals
 
+from paiwatch import disk
 from paiwatch.convergence.events import Outcome
 from paiwatch.failpoint import reach
 from paiwatch.operators import leftovers, output
@@ -99,6 +100,8 @@ async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked:
     try:
         process = await _start(order)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and disk.may_pass(error):
+            return put_off(f"{order.script} could not be started: {disk.explain(error)}")
         return not_started(f"{order.script} could not be started", error, seconds=time.monotonic() - began)
     cap = output.Cap(order.log, order.log_limit)
     cap.start()

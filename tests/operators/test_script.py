@@ -1,6 +1,7 @@
 """Scripts of every manner of behaviour end with the right result, and leave nothing behind."""
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -132,6 +133,20 @@ async def test_a_record_that_fails_ends_the_script(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="the disk is full"):
         await script.run(an_order(tmp_path, "sleep 60"), on_start=on_start)
 
+    assert not is_running(pids[0])
+
+
+async def test_script_that_cannot_be_looked_after_is_ended_and_is_not_to_blame(tmp_path: Path) -> None:
+    pids: list[int] = []
+
+    async def on_start(identity: Identity) -> None:
+        pids.append(identity.pid)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    result = await script.run(an_order(tmp_path, "sleep 60"), on_start=on_start)
+
+    assert result.outcome is Outcome.INTERRUPTED
+    assert result.message == "ended because it could not be looked after: Too many open files"
     assert not is_running(pids[0])
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch.errors import StoreError
+from paiwatch.errors import DamagedError, StalledError, StoreError
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.archive import Archive
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
+from paiwatch.snapshot import Mode
 from tests.builders import a_release
+from tests.record.runs import INTERRUPTED, a_step, accept
 
 
 def a_hold(service: str, reason: str = "a test") -> Hold:
@@ -127,7 +129,7 @@ def test_lost_record_is_no_first_start(state: Path) -> None:
 _AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from paiwatch.errors import StoreError
+from paiwatch.errors import DamagedError, StalledError, StoreError
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
 state, warm = Path(sys.argv[1]), Path(sys.argv[2])
@@ -179,3 +181,34 @@ def test_lock_that_cannot_be_signed_is_let_go(state: Path) -> None:
 
     with StateLock(state):
         assert b"pid" in (state / "lock").read_bytes()
+
+
+def test_release_with_a_name_that_no_disk_takes_is_no_fault_of_the_disk(state: Path) -> None:
+    archive, release = Archive(state), a_release("grafana", {}, rendered={"x" * 300: ""})
+
+    with pytest.raises(StalledError, match=r"the release cannot be kept: .*File name too long"):
+        archive.keep(release, {})
+
+    assert list(state.iterdir()) == []
+
+
+def test_damaged_release_is_kept_anew(state: Path) -> None:
+    archive, release = Archive(state), a_release("grafana", {}, rendered={"start.sh": "echo"})
+    archive.keep(release, {})
+    (state / release.digest / "files" / "start.sh").write_text("rm -rf /")
+    with pytest.raises(DamagedError, match=r"start\.sh is damaged; restore that folder from a back-up"):
+        archive.load(release.digest)
+
+    archive.keep(release, {}, anew=True)
+
+    assert archive.load(release.digest) == {"start.sh": (Mode.FILE, b"echo")}
+
+
+def test_run_that_is_known_to_start_nothing_leaves_no_mark_on_its_service(state: Path) -> None:
+    step = a_step("grafana", "d" * 64)
+    with Record.open(state) as record:
+        run = record.begin(step, accept(record, [step]), 1, at=101.0, touches=False).run
+        assert record.memory() == {}
+        record.finish(run, INTERRUPTED, at=102.0)
+    with Record.open(state) as again:
+        assert (again.memory(), again.unfinished()) == ({}, ())

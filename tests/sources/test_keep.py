@@ -42,3 +42,21 @@ def test_what_is_not_retained_gives_its_space_back(tmp_path: Path, monkeypatch: 
     assert keep.add(3, io.BytesIO(b"new").read) == blob_id(b"new")
     assert keep.read([blob_id(b"new"), *wanted]) == {blob_id(b"new"): b"new", **wanted}
     keep.close()
+
+
+def test_full_disk_while_space_is_given_back_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SLACK", 1000)
+    keep = Keep(tmp_path / "home")
+    texts = [f"{n:0200d}".encode() for n in range(100)]
+    for text in texts:
+        keep.add(len(text), io.BytesIO(text).read)
+    wanted = {blob_id(text): text for text in texts[::9]}
+    (tmp_path / "home").rename(tmp_path / "away")
+    (tmp_path / "home").touch()  # nothing can be made there
+
+    keep.retain(wanted)
+
+    assert keep.read(wanted) == wanted
+    keep.close()
