@@ -95,6 +95,32 @@ def serve_silence() -> Iterator[str]:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
+@contextlib.contextmanager
+def serve_drips() -> Iterator[str]:
+    """A server that begins to answer one request and sends a byte now and then, for ever; yields host:port."""
+    over = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n"
+                )
+                while not over.wait(0.02):
+                    peer.sendall(b"0")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        thread = threading.Thread(target=drip, args=(server,), name="drips")
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            over.set()
+            thread.join()
+
+
 def reason_against_ssh() -> str:
     """Why no sshd can serve this user here; empty when one can."""
     if not SSHD.exists():

@@ -1,10 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from paiwatch.errors import TransientError
 from tests.sources.origins import a_bare, a_repository, a_work_tree, processes_naming, push, texts
-from tests.sources.servers import reason_against_ssh, serve_http, serve_silence, serve_ssh
+from tests.sources.servers import reason_against_ssh, serve_drips, serve_http, serve_silence, serve_ssh
 
 TOKEN = "s3cr3t-t0ken"
 needs_sshd = pytest.mark.skipif(bool(reason_against_ssh()), reason=reason_against_ssh())
@@ -143,6 +144,41 @@ def test_ssh_refusals_say_what_to_do(tmp_path: Path, work: Path) -> None:
             with pytest.raises(TransientError, match=words):
                 repository.newest()
             repository.close()
+
+
+@needs_sshd
+def test_an_ssh_key_and_a_known_host_that_are_put_right_are_read_again(tmp_path: Path, work: Path) -> None:
+    bare = work.with_name("cluster.git")
+    key, hosts = tmp_path / "key", tmp_path / "hosts"
+    with serve_ssh(tmp_path / "ssh") as ssh:
+        shutil.copy(ssh.stranger, key)
+        hosts.touch()
+        repository = a_repository(tmp_path / "home", f"{ssh.url}{bare}", key_file=key, known_hosts=hosts)
+        with pytest.raises(TransientError, match="not in known_hosts"):
+            repository.newest()
+        shutil.copy(ssh.known_hosts, hosts)
+        with pytest.raises(TransientError, match="refused the ssh key"):
+            repository.newest()
+
+        shutil.copy(ssh.key, key)
+        first = repository.look(folder=".")
+
+        shutil.copy(ssh.stranger, key)  # and wrong again: what is here stays readable
+        with pytest.raises(TransientError, match="refused the ssh key"):
+            repository.newest()
+        assert texts(repository, first) == {"layout.yaml": "one\n"}
+        repository.close()
+
+
+def test_a_server_that_only_drips_is_given_up(tmp_path: Path) -> None:
+    with serve_drips() as address:
+        repository = a_repository(tmp_path / "home", f"http://{address}/x.git", timeout=0.5)
+
+        with pytest.raises(TransientError, match=r"gave no answer within 0\.5 s"):
+            repository.newest()
+
+        assert processes_naming(address) == []
+        repository.close()
 
 
 def test_an_ssh_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
