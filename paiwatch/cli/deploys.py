@@ -44,7 +44,10 @@ def diffs(seen: View) -> Iterator[tuple[str, str]]:
         name = step.id.service
         if not step.last or name not in seen.plan.releases:
             continue
-        now = contents(seen.render(name), seen.read_src)
+        if seen.plan.releases[name].instead_of:  # rolled back: the archive has what would run
+            now = seen.archived(step.digest)
+        else:
+            now = contents(seen.render(name), seen.read_src)
         folder = f"{step.folder}/deploy"
         if text := differences.file_diffs(seen.old(name), now, folder=folder, mask=seen.scrub):
             yield name, text

@@ -39,6 +39,8 @@ class _Explainer:
         self._seen = seen
         self._plain = {step.id.service: step.reasons for step in seen.plan.steps}
         self._folders = {step.id.service: step.folder for step in seen.plan.steps}
+        releases = seen.plan.releases.values()
+        self._rolled_back = frozenset(release.service for release in releases if release.instead_of)
         self._told: dict[str, tuple[Reason, ...]] = {}
         self._provenance = Provenance(
             Side(tree=snapshot.config, read=sources.read_config, log=sources.log_config),
@@ -66,6 +68,8 @@ class _Explainer:
         return None if is_broken else sight
 
     def _service(self, name: str) -> tuple[Reason, ...]:
+        if name in self._rolled_back:  # what the tree says did not bring this about
+            return self._plain[name]
         if name not in self._told:
             self._told[name] = tuple(self._reasons(name))
         return self._told[name]

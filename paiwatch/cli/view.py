@@ -46,7 +46,8 @@ NEWEST = Revisions()
 class View:
     """One look. `plan` is the very object that the daemon would run; contents can be read while the look is open.
 
-    `old` gives the files that a service's step would replace: of the applied release, or of the snapshot compared with.
+    `old` gives the files that a service's step would replace: of the applied release, or of the snapshot compared with;
+    `archived` those of a release by its digest.
     """
 
     desired: Desired
@@ -58,6 +59,7 @@ class View:
     old: Callable[[str], Files]
     scrubber: Scrubber
     left_out: tuple[Problem, ...]  # files that the sources could not read
+    archived: Callable[[str], Files] = lambda _: {}
     held: HeldPlan | None = None  # the plan, when it needs an approval
 
     @property
@@ -117,6 +119,7 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
     scrubber = Scrubber(desired.secrets)
     policy = policy_of(settings)
     plan = build(desired, memory, policy)
+    archived = _archived(settings.state, scrubber)
     return View(
         desired=desired,
         memory=memory,
@@ -124,7 +127,8 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
         plan=plan,
         survey=survey,
         sources=sources,
-        old=_archived(settings.state, memory, scrubber),
+        old=lambda service: archived(memory[service].digest) if service in memory else {},
+        archived=archived,
         scrubber=scrubber,
         left_out=sources.problems,
         held=_held(guard.judge(plan, memory, policy.guard), waiting),
@@ -136,19 +140,18 @@ def _held(found: HeldPlan | None, waiting: HeldPlan | None) -> HeldPlan | None:
     return waiting if found and waiting and found.digest == waiting.digest else found
 
 
-def _archived(state: Path, memory: Memory, scrubber: Scrubber) -> Callable[[str], Files]:
-    """The archived files of the applied release; none when nothing was applied or it is no longer kept.
+def _archived(state: Path, scrubber: Scrubber) -> Callable[[str], Files]:
+    """The archived files of a release, by digest; none when it is not kept.
 
     Whoever gets them has their secrets masked too, of which the present configuration may know nothing.
     """
     archive = Archive(layout.archive_folder(state))
 
-    def files(service: str) -> Files:
-        applied = memory.get(service)
-        if applied is None or not applied.digest or not archive.has(applied.digest):
+    def files(digest: str) -> Files:
+        if not digest or not archive.has(digest):
             return {}
-        scrubber.register(archive.secrets(applied.digest))
-        return archive.load(applied.digest)
+        scrubber.register(archive.secrets(digest))
+        return archive.load(digest)
 
     return files
 

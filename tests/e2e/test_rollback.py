@@ -1,19 +1,34 @@
 """Going back to a release that worked: by a person, by policy, with a daemon and without one."""
 
+import io
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paiwatch import client
+from paiwatch.cli import exits, root
 from paiwatch.record.history import History
-from tests.e2e.platform import Platform
+from tests.e2e.platform import Platform as Laboratory
 
 SERVICES = {"base": (), "web": ("base",), "app": ("web",), "side": ()}
 
 #: Values from 100 on are taken over and then fail.
 WORK = 'cp value.txt {out}; [ "$(cut -d" " -f1 value.txt)" -lt 100 ] || exit 9'
+
+
+class Platform(Laboratory):
+    """Its commands run in this process: an interpreter for each would take most of the time."""
+
+    def cli(self, *words: str, code: int = 0) -> str:
+        """As a command line would."""
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            ended = exits.run(root.command, ["-c", str(self.root / "config.yaml"), *words])
+        assert ended == code, f"{words}: {ended}\n{said.getvalue()}"
+        return said.getvalue()
 
 
 @pytest.fixture
@@ -57,10 +72,14 @@ def is_back(lab: Platform, name: str) -> bool:
     """Whether the service is rolled back, and that is done."""
     with History.open(lab.root / "state") as past:
         applied = past.applied().get(name)
-    pin = applied.pin if applied is not None else None
-    return (
-        applied is not None and pin is not None and applied.archived == applied.digest == pin.release.digest
-    )
+    if applied is None or applied.pin is None or applied.touched:
+        return False
+    return applied.digest == applied.pin.release.digest
+
+
+def is_at_rest(lab: Platform) -> bool:
+    """Whether the daemon has nothing to do."""
+    return bool(ask(lab, verb="progress")["settled"])
 
 
 def began(lab: Platform) -> list[str]:
@@ -93,6 +112,7 @@ def test_policy_goes_back_to_the_last_good_release_until_a_commit_changes_it(pla
     platform.start()
     commit(platform, web=100, side=5)
     platform.wait_until(lambda: values(platform)["side"] == "5", "an unrelated commit is applied")
+    platform.wait_until(lambda: is_at_rest(platform), "all is at rest")
     assert began(platform)[len(before) :] == ["refresh side"]
     assert state(platform, "web") == "rolled-back"
 
@@ -127,6 +147,7 @@ def test_a_person_goes_back_with_the_dependents_that_changed_together_and_retry_
 
     platform.cli("retry", "web")
     platform.wait_until(lambda: values(platform)["app"] == "2", "app runs what the tree asks for")
+    platform.wait_until(lambda: is_at_rest(platform), "all is at rest")
     assert values(platform) == {"base": "2", "web": "2", "app": "2", "side": "0"}
     assert {row["state"] for row in rows(platform).values()} == {"up-to-date"}
 
@@ -257,6 +278,9 @@ def test_a_rollback_waits_for_the_script_that_runs_and_for_whoever_holds_the_ser
     held = ask(platform, verb="rollback", service="web")
     assert (held["succeeded"], held["note"]) == (None, "a person holds it; it begins once that is over")
     assert values(platform)["web"] == "2"
+    shown = platform.cli("plan", "--diff")
+    assert "-2 steady" in shown
+    assert "+1 steady" in shown
     ask(platform, verb="resume", service="web")
     platform.wait_until(lambda: values(platform)["web"] == "1", "web went back")
 
@@ -277,6 +301,7 @@ def test_killed_when_a_rollback_is_written_down_it_goes_on_with_it(platform: Pla
     platform.start()
     commit(platform, web=0)
     platform.wait_until(lambda: values(platform)["app"] == "0", "all runs")
+    platform.wait_until(lambda: is_at_rest(platform), "all is at rest")
     commit(platform, web=100, app=1)
     assert platform.process is not None
     assert platform.process.wait(30) == -9
@@ -284,8 +309,10 @@ def test_killed_when_a_rollback_is_written_down_it_goes_on_with_it(platform: Pla
 
     platform.environment = {}
     platform.start()
-    platform.wait_until(lambda: values(platform)["web"] == "0", "web is back")
-    platform.wait_until(lambda: is_back(platform, "app"), "app stays with it")
+    platform.wait_until(lambda: len(began(platform)) == len(before) + 2, "web is back, and app refreshed")
+    platform.wait_until(lambda: is_at_rest(platform), "all is at rest")
 
+    assert is_back(platform, "web")
+    assert is_back(platform, "app")
     assert values(platform) == dict.fromkeys(SERVICES, "0")
     assert began(platform)[len(before) :] == ["refresh web", "refresh app"]
