@@ -66,11 +66,11 @@ def closest(word: str, among: Iterable[str]) -> str:
 
 
 def key_name(path: Path) -> str:
-    """A path as people write it: `prerequisite[1].dependents`."""
+    """A path as people write it: `prerequisite[1].dependents`; what cannot be printed is escaped."""
     name = ""
     for part in path:
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
-    return name
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def fields_at(model: type[BaseModel], path: Path) -> tuple[str, ...]:
