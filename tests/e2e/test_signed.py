@@ -55,9 +55,14 @@ def test_an_unsigned_commit_is_never_deployed_and_the_next_signed_one_is(
 ) -> None:
     platform = Platform(tmp_path / "p")
     follow(platform, f"verify: tip, allowed_signers: {allowed}")
-    good = push(platform, 1, "good", by=alice)
+    first = push(platform, 0, "nobody's", by=None)
     platform.start()
     try:
+        platform.wait_until(lambda: "is not signed" in platform.log(), "the first refusal is logged")
+        assert f'{first[:8]} "nobody\'s" by Ana is refused' in heading(platform)
+        assert platform.trace() == []
+
+        good = push(platform, 1, "good", by=alice)
         platform.wait_settled(good)
 
         bad = push(platform, 2, "sneaky", by=None)
@@ -81,24 +86,6 @@ def test_an_unsigned_commit_is_never_deployed_and_the_next_signed_one_is(
         platform.stop()
 
 
-def test_a_platform_whose_first_commit_is_refused_says_so_and_starts_with_the_first_good_one(
-    tmp_path: Path, alice: SshKey, allowed: Path
-) -> None:
-    platform = Platform(tmp_path / "p")
-    follow(platform, f"verify: tip, allowed_signers: {allowed}")
-    bad = push(platform, 1, "sneaky", by=None)
-    platform.start()
-    try:
-        platform.wait_until(lambda: "is not signed" in platform.log(), "the refusal is logged")
-        assert f'{bad[:8]} "sneaky" by Ana is refused' in heading(platform)
-        assert platform.trace() == []
-
-        platform.wait_settled(push(platform, 2, "good", by=alice))
-        assert platform.value("web") == "2 steady"
-    finally:
-        platform.stop()
-
-
 def test_without_a_daemon_the_last_good_commit_is_converged_on_and_the_refusal_told(
     tmp_path: Path, alice: SshKey, allowed: Path
 ) -> None:
@@ -118,31 +105,37 @@ def test_without_a_daemon_the_last_good_commit_is_converged_on_and_the_refusal_t
     assert platform.value("web") == "1 steady"
 
 
-@pytest.mark.parametrize("alone", [False, True], ids=["daemon", "no daemon"])
-def test_a_rewrite_waits_until_a_person_accepts_it(tmp_path: Path, *, alone: bool) -> None:
+def rewrite(platform: Platform, value: int) -> str:
+    """Replace the newest commit on main by another."""
+    platform.git(platform.work, "reset", "--quiet", "--hard", "HEAD~1")
+    platform.git(platform.work, "push", "--quiet", "--force", "origin", "HEAD:main")
+    return push(platform, value, "rewritten", by=None)
+
+
+def test_a_rewrite_waits_until_a_person_accepts_it_with_or_without_a_daemon(tmp_path: Path) -> None:
     platform = Platform(tmp_path / "p")
     follow(platform, "history: fast-forward-only")
     first = push(platform, 1, "first", by=None)
     platform.start()
     try:
         platform.wait_settled(first)
-        platform.git(platform.work, "reset", "--quiet", "--hard", "HEAD~1")
-        platform.git(platform.work, "push", "--quiet", "--force", "origin", "HEAD:main")
-        other = push(platform, 2, "rewritten", by=None)
-        platform.wait_until(lambda: is_refused(platform, other), "the rewrite is refused")
+        second = rewrite(platform, 2)
+        platform.wait_until(lambda: is_refused(platform, second), "the rewrite is refused")
         assert "paiwatch accept-rewrite" in heading(platform)
         assert platform.value("web") == "1 steady"
 
-        if alone:
-            platform.stop()
-        answer = platform.json("accept-rewrite", "config")
-        if alone:
-            platform.start()
-
-        assert (answer["source"], answer["commit"]) == ("config", other)
-        platform.wait_settled(other)
+        assert platform.json("accept-rewrite")["commit"] == second
+        platform.wait_settled(second)
         assert platform.value("web") == "2 steady"
+
+        third = rewrite(platform, 3)
+        platform.wait_until(lambda: is_refused(platform, third), "another rewrite is refused")
+        platform.stop()
+        assert platform.json("accept-rewrite", "config")["commit"] == third
         assert "there is nothing to accept" in platform.cli("accept-rewrite", "src", code=2)
+        platform.start()
+        platform.wait_settled(third)
+        assert platform.value("web") == "3 steady"
     finally:
         platform.stop()
 
