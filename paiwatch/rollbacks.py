@@ -22,6 +22,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.writer import Writer
 
 _SHORTEST = 4  # characters of a revision, as for git
+_LONGEST = 18  # digits of a run's number
 _NOTHING = "there is no earlier good release to roll back to"
 
 
@@ -197,7 +198,8 @@ class Rollbacks:
 
     async def _named(self, service: str, to: str) -> tuple[str, str]:
         """The release that a run or a revision means, and what to call that."""
-        run = await self._writer.do(lambda: self._record.rollbacks.run(int(to))) if to.isdecimal() else None
+        is_number = to.isdecimal() and len(to) < _LONGEST
+        run = await self._writer.do(lambda: self._record.rollbacks.run(int(to))) if is_number else None
         if run is not None:
             if run.service != service:
                 raise ConfigError(f"run {to} is one of '{run.service}', not of '{service}'")

@@ -173,6 +173,7 @@ def test_without_a_daemon_a_run_or_a_revision_is_gone_back_to_and_mistakes_are_t
         return platform.cli("rollback", *words, code=2)
 
     assert "no generation knows a run or revision 'fffff'" in refused("web", "--to", "fffff")
+    assert "no generation knows" in refused("web", "--to", "9" * 30)
     assert "there is no run '777'" in refused("web", "--to", "777")
     assert f"run {first} is one of 'web', not of 'side'" in refused("side", "--to", str(first))
     assert "is what the tree asks for; `paiwatch retry web` runs it" in refused("web", "--to", commits[2])
@@ -316,3 +317,13 @@ def test_killed_when_a_rollback_is_written_down_it_goes_on_with_it(platform: Pla
     assert is_back(platform, "app")
     assert values(platform) == dict.fromkeys(SERVICES, "0")
     assert began(platform)[len(before) :] == ["refresh web", "refresh app"]
+
+    platform.stop()
+    platform.environment = {"PAIWATCH_FAILPOINT": "service.unpinned"}
+    platform.start()
+    commit(platform, web=3, app=1)
+    assert platform.process.wait(30) == -9
+    platform.environment = {}
+    platform.start()
+    platform.wait_until(lambda: values(platform)["app"] == "1", "the fix runs, and what waited with it")
+    assert values(platform)["web"] == "3"
