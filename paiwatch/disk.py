@@ -8,7 +8,7 @@ _OWNER = "let paiwatch's user own it and write there"
 _HEALTH = "check the disk and the kernel's log"
 _OPEN = "raise the limit of open files (LimitNOFILE=)"
 
-#: Faults of the place, not of what is written there: the same may work later, with nobody's files changed.
+#: Faults of the place rather than of what is written there.
 _REMEDIES = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: f"raise the quota of paiwatch's user, or {_SPACE}",
@@ -28,8 +28,11 @@ _REMEDIES = {
 
 
 def may_pass(fault: OSError) -> bool:
-    """Whether it lies with the disk, its owner or its limits: trying again helps once somebody has put that right."""
-    return fault.errno in _REMEDIES
+    """Whether it lies with the disk, its owner or its limits: trying again helps once somebody has put that right.
+
+    A file that is too large stays so: it is no reason for others to wait.
+    """
+    return fault.errno in _REMEDIES and fault.errno != errno.EFBIG
 
 
 def explain(fault: OSError) -> str:

@@ -27,6 +27,7 @@ class Outage:
     """
 
     def __init__(self, tell: Listener, *, patient: bool) -> None:
+        self.is_patient = patient
         self._tell = tell
         self._faults: dict[asyncio.Task[object] | None, str] = {}  # by who waits
         self._told: set[str] = set()

@@ -88,6 +88,7 @@ class Runner:
         self._scripts: set[asyncio.Task[RunResult]] = set()
         self._is_cut_short = False
         self._unkept: dict[int, PaiwatchError] = {}  # runs whose release could not be archived, and why
+        self._unstaged: dict[int, StoreError] = {}  # runs whose stage the disk did not take, and why
 
     def prepare(self, generation: int, desired: Desired, releases: Mapping[str, Release]) -> None:
         """Remember what the steps of this generation will need."""
@@ -170,7 +171,10 @@ class Runner:
         return begun
 
     async def carry(self, begun: Begun, intent: Begin) -> Outcome:
-        """Run the script to its end and write the end down."""
+        """Run the script to its end and write the end down.
+
+        Raises StoreError where the end cannot be written, and where nobody waits for a disk that has no room for the stage.
+        """
         scene, step = self._scenes[intent.generation], intent.step
         result = await self._run(begun, intent, scene)
         with suppress(OSError):  # only death can come here
@@ -196,6 +200,9 @@ class Runner:
             retry_in=rest,
         )
         self._tell(ended)
+        fault = self._unstaged.pop(begun.run, None)
+        if fault is not None and not self._writer.outage.is_patient:
+            raise fault
         return result.outcome
 
     def cut_short(self) -> None:
@@ -239,7 +246,10 @@ class Runner:
         except DamagedError as fault:
             remedy = f"then run: paiwatch retry {intent.step.id.service}"
             return script.not_started("the archived release cannot be used", StoreError(f"{fault}; {remedy}"))
-        except (StoreError, TransientError) as fault:  # no fault of the service: it counts no attempt
+        except TransientError as fault:  # no fault of the service: it counts no attempt
+            return script.put_off(str(fault))
+        except StoreError as fault:  # nor is this
+            self._unstaged[begun.run] = fault
             return script.put_off(str(fault))
         try:
             return await self._run_script(begun, self._order(begun, intent, place, scene))
@@ -292,11 +302,11 @@ class Runner:
         )
 
     async def _files(self, step: Step, scene: Scene) -> Files:
-        """The release from the archive; one that is damaged there is archived anew while its sources are there."""
+        """The release from the archive; one that cannot be read there is archived anew while its sources are there."""
         release = scene.release(step)
         try:
             return await self._writer.do(lambda: self._archive.load(step.digest))
-        except DamagedError:
+        except StoreError:  # damaged, or a bad sector
             if release is None or release.instead_of:
                 raise
         await self._keep((release,), anew=True)

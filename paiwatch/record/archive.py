@@ -62,7 +62,7 @@ class Archive:
                 private.remove_tree(unfinished)
         except OSError as error:
             if not disk.may_pass(error):
-                raise StalledError(f"{folder}: the release cannot be kept: {error}") from error
+                raise StalledError(f"{folder}: the release cannot be kept: {disk.explain(error)}") from error
             raise StoreError(f"{self._root}: cannot be written: {disk.explain(error)}") from error
 
     def load(self, digest: str) -> Files:

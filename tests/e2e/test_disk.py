@@ -238,11 +238,12 @@ def test_once_ends_with_an_error_where_the_record_cannot_be_written(platform: Pl
     platform.write_config(dict.fromkeys(SERVICES, 1))
     platform.push("one")
 
-    with read_only(platform.root / "state" / "archive"):
-        said = platform.cli("once", code=1)
+    for room in ("archive", "stages"):
+        with read_only(platform.root / "state" / room):
+            said = platform.cli("once", code=1)
+        assert f"{room}: cannot be written: Read-only file system" in said
     platform.cli("once")
 
-    assert "archive: cannot be written: Read-only file system" in said
     assert platform.value("top") == "1 steady"
 
 

@@ -70,7 +70,7 @@ def test_release_that_the_disk_did_not_take_leaves_nothing_and_is_kept_later(sta
     archive, release = Archive(state), a_release("grafana", rendered={"start.sh": "echo\n" * 1000})
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    with pytest.raises(StoreError, match="state: cannot be written: File too large; raise the limit"):
+    with pytest.raises(StalledError, match="the release cannot be kept: File too large; raise the limit"):
         archive.keep(release, {})
     assert (archive.has(release.digest), list(state.iterdir())) == (False, [])
 
