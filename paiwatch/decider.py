@@ -443,4 +443,5 @@ class Decider:
         except StoreError as fault:
             self._tell(PruneFailed(message=str(fault)))
         if self._gate.held is not None:
+            self._wishes.settle(self._machine.board)  # what is over must not be planned again
             await self.replan()
