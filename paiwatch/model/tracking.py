@@ -16,6 +16,9 @@ Touch = tuple[KeyPath, How]
 #: Above this many touches of one template, deep ones are replaced by whole subtrees: coarser, still sound.
 TOUCH_LIMIT = 1000
 
+#: Questions whose answers tell mappings, lists and leaves apart.
+_TELL_KINDS = frozenset({How.KEYS, How.LENGTH, How.SUBTREE})
+
 EVERYTHING: frozenset[Touch] = frozenset({((), How.SUBTREE)})
 
 _VIEWS: Mapping[type, str] = {type(getattr({}, name)()): name for name in ("keys", "values", "items")}
@@ -172,8 +175,9 @@ def settled(touched: Iterable[Touch]) -> frozenset[Touch]:
         if len(kept) <= TOUCH_LIMIT:
             break
         kept = frozenset(_cut(path, how, depth) for path, how in kept)
-    implied = {path[:end] for path, how in kept if how is not How.MISSING for end in range(len(path))}
-    implied |= {path for path, how in kept if how in {How.KEYS, How.LENGTH, How.SUBTREE}}
+    # Each container on the way to a place has a KIND of its own, so it is enough to look one step up.
+    implied = {path[:-1] for path, how in kept if how is not How.MISSING}
+    implied |= {path for path, how in kept if how in _TELL_KINDS}
     return frozenset((path, how) for path, how in kept if how is not How.KIND or path not in implied)
 
 
