@@ -48,7 +48,7 @@ class Repository:
         self.git = self._calls = Calls(environment, timeout=self._access.timeout)
         self._objects = Objects(self._calls, timeout=self._access.timeout)
         self._remote = Remote(self._calls, self._mirror, self._access, where=self._where)
-        self._may_renew = True
+        self._may_renew = self._may_pack = True
         self._listed: Mapping[str, Entry] = {}
 
     # -- what is new
@@ -194,9 +194,15 @@ class Repository:
         tip = gitdir.fetched(self._mirror.git, self._branch)
         if tip is None:  # git took another ref for it: refs/tags/refs/heads/main, say
             self._mirror.forget()
-        elif self._mirror.needs_packing():
-            self._calls.run("repack", "-a", "-d", "-k", "-l", "-q")
+        elif self._may_pack and self._mirror.needs_packing():
+            self._pack()
         return tip
+
+    def _pack(self) -> None:
+        """Put loose objects and small packs together. What takes too long once is not tried at every fetch."""
+        self._may_pack = self._calls.run("repack", "-a", "-d", "-k", "-l", "-q").status == 0
+        if not self._may_pack:
+            self._mirror.sweep()
 
     def _fetch(self, *refspecs: str, prune: bool = False) -> None:
         try:

@@ -3,11 +3,14 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from paiwatch.errors import BusyError, ConfigError, StalledError, TransientError
 from paiwatch.snapshot import Entry, Mode, blob_id
+from paiwatch.sources.calls import Answer, Calls
+from paiwatch.sources.mirror import Mirror
 from paiwatch.sources.repository import Repository
 from tests.sources.origins import (
     a_bare,
@@ -365,6 +368,31 @@ def test_many_fetches_are_packed(tmp_path: Path, work: Path, bare: Path) -> None
     assert repository.newest() == pushed
     assert list((tmp_path / "home/git/objects/pack").glob("*.pack"))
     assert texts(repository, repository.look(folder="."))["layout.yaml"] == "x\n"
+    repository.close()
+
+
+def test_packing_that_fails_is_cleared_away_and_not_tried_again(
+    tmp_path: Path, work: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = a_repository(tmp_path / "home", bare.as_uri())
+    repository.newest()
+    asked: list[str] = []
+    run = Calls.run
+
+    def failing(self: Calls, verb: str, *arguments: str, **options: Any) -> Answer:
+        asked.append(verb)
+        if verb != "repack":
+            return run(self, verb, *arguments, **options)
+        (tmp_path / "home/git/objects/pack/tmp_pack_half").touch()
+        return Answer(-9, b"", "", is_late=True)
+
+    monkeypatch.setattr(Calls, "run", failing)
+    monkeypatch.setattr(Mirror, "needs_packing", lambda _: True)
+    made = [push(work, {"layout.yaml": f"{number}\n"}) for number in range(2) if repository.newest()]
+
+    assert repository.newest() == made[-1]
+    assert asked.count("repack") == 1
+    assert not list((tmp_path / "home/git/objects/pack").glob("tmp_*"))
     repository.close()
 
 
