@@ -13,18 +13,24 @@ from tests.e2e.platform import Platform
 
 
 @pytest.fixture
-def platform(tmp_path: Path, nursery: Nursery) -> Iterator[Platform]:
-    """`web` and `other`; scripts of `web` take long while there is a file `slow`, and must not be run twice."""
+def lab(tmp_path: Path, nursery: Nursery) -> Iterator[Platform]:
+    """Nothing is there yet; the daemon is gone afterwards."""
     lab = Platform(tmp_path, nursery=nursery)
+    yield lab
+    if lab.process is not None and lab.process.poll() is None:
+        lab.kill()
+
+
+@pytest.fixture
+def platform(tmp_path: Path, lab: Platform) -> Platform:
+    """`web` and `other`; scripts of `web` take long while there is a file `slow`, and must not be run twice."""
     lab.build({"web": (), "other": ()})
     lab.add("web", work=f"[ ! -e {tmp_path}/slow ] || sleep 60")
     say(lab, "hold")
     (tmp_path / "slow").touch()
     lab.start()
     lab.wait_until(lambda: any(line.service == "web" for line in lab.trace()), "web is being started")
-    yield lab
-    if lab.process is not None and lab.process.poll() is None:
-        lab.kill()
+    return lab
 
 
 def say(lab: Platform, policy: str) -> None:
@@ -91,9 +97,8 @@ def test_after_an_end_in_haste_it_waits_until_it_is_resumed(platform: Platform) 
 
 
 def test_what_a_crash_left_of_an_approved_plan_needs_no_second_approval(
-    tmp_path: Path, nursery: Nursery
+    tmp_path: Path, lab: Platform
 ) -> None:
-    lab = Platform(tmp_path, nursery=nursery)
     lab.build(dict.fromkeys(("one", "two", "three"), ()))
     for name in ("one", "two"):
         lab.add(name, work=f"[ ! -e {tmp_path}/slow ] || sleep 60")
@@ -108,7 +113,6 @@ def test_what_a_crash_left_of_an_approved_plan_needs_no_second_approval(
     (tmp_path / "slow").unlink()
     lab.start()
     lab.wait_settled(lab.git(lab.work, "rev-parse", "HEAD").strip())
-    lab.kill()
 
     assert [lab.value(name) for name in ("one", "two", "three")] == ["0 steady"] * 3
     assert lab.log().count('"plan.held"') == 1
