@@ -16,6 +16,8 @@ LOG_FLAGS = (
     "--format=%H%x00%an%x00%ct%x00%s",
 )
 
+_LONGEST = 13  # digits of a time that is still one
+
 #: Paths are str; bytes that are no UTF-8 come through as lone surrogates, as everywhere in Python (os.fsencode gives them back).
 _KINDS = {"120000": Mode.LINK, "160000": Mode.SUBMODULE, "100755": Mode.EXECUTABLE, "100644": Mode.FILE}
 
@@ -74,7 +76,7 @@ def parse_commit(commit: str, content: bytes) -> Revision:
         id=commit,
         author=_printable(_decoded(author, encoding)),
         subject=_printable(_decoded(subject, encoding)).strip(),
-        at=float(at) if at.isdigit() else 0.0,
+        at=_seconds(at.decode(errors="replace")),
     )
 
 
@@ -91,7 +93,7 @@ def parse_log(output: bytes) -> tuple[Commit, ...]:
         elif facts:
             changes = {}
             author, at, subject = (_printable(next(fields)) for _ in range(3))
-            revision = Revision(id=facts, author=author, subject=subject, at=float(at))
+            revision = Revision(id=facts, author=author, subject=subject, at=_seconds(at))
             found.append(Commit(revision=revision, changes=changes))
     return tuple(found)
 
@@ -109,10 +111,15 @@ def _records(output: bytes) -> Iterator[str]:
         start = end + 1
 
 
+def _seconds(at: str) -> float:
+    """Git shows no time of a commit whose header it cannot read."""
+    return float(at) if at.isascii() and at.isdigit() and len(at) < _LONGEST else 0.0
+
+
 def _decoded(text: bytes, encoding: str) -> str:
     try:
         return text.decode(encoding, errors="replace")
-    except LookupError:
+    except (LookupError, ValueError):  # no encoding of text, or one that knows no replacements
         return text.decode(errors="replace")
 
 

@@ -1,11 +1,11 @@
-"""What is thrown at paiwatch: bytes, YAML and Jinja2 that are almost right. FUZZ_EXAMPLES says how many of each (100)."""
+"""What is thrown at paiwatch: bytes, YAML and Jinja2 that are almost right. FUZZ_EXAMPLES says how many of each (50)."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "50"))
 
 
 def thorough(share: float = 1.0) -> settings:
