@@ -1,17 +1,17 @@
-"""Topics that need a running daemon: push, poll, memory. Each daemon is started once and measured for all of them."""
+"""Topics that need a running daemon: push, poll, memory, start. But for the last, it is started once and measured for all of them."""
 
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from bench import children, estate, lab
+from bench import children, estate, lab, start_topic
 from bench.estate import Estate, Way
 from bench.ground import Ground, NotMeasuredError, Scale
 from bench.lab import Lab, Reaction
 from bench.tables import Budget, Row, Table, median, quantile
 
-NAMES = ("push", "poll", "memory")
+NAMES = ("push", "poll", "memory", "start")
 #: By way and whether the tree is the large one: p50 and p95 in floors; see docs/benchmarks.md for where they come from.
 _PUSH = {
     (Way.PATH, False): (5.0, 4.0),
@@ -38,7 +38,7 @@ def _tables() -> dict[str, Table]:
         ],
     )
     memory = Table(title="idle daemon (RSS, CPU)", floor="`asyncio.run(asyncio.sleep(…))` in a bare Python")
-    return {"push": push, "poll": poll, "memory": memory}
+    return {"push": push, "poll": poll, "memory": memory, "start": start_topic.table()}
 
 
 @dataclass(slots=True)
@@ -55,10 +55,19 @@ class _Session:
         try:
             place = estate.adopted(self.ground, services)
         except NotMeasuredError as fault:
-            self._failed({topic for way in ways for topic in self._measures(way)}, label, fault)
+            self._failed(self.wanted, label, fault)
             return
+        if "start" in self.wanted:
+            self._start(place, label)
         for way in ways:
             self._visit_way(place, way, label)
+
+    def _start(self, place: Estate, label: str) -> None:
+        _say(f"{label}: start")
+        try:
+            self.tables["start"].rows.append(start_topic.measure(place, self.scale, label))
+        except NotMeasuredError as fault:
+            self._failed({"start"}, label, fault)
 
     def _visit_way(self, place: Estate, way: Way, label: str) -> None:
         measures = self._measures(way)

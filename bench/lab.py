@@ -83,7 +83,7 @@ def opened(estate: Estate, way: Way) -> Iterator[Lab]:
     estate.write_settings(way)
     with contextlib.ExitStack() as stack:
         floor = stack.enter_context(_floor(estate, way))
-        daemon = stack.enter_context(_daemon(estate))
+        daemon = stack.enter_context(started(estate))
         children.wait_until_quiet(daemon.pid, quiet=0.5)
         if daemon.poll() is not None:
             raise NotMeasuredError(f"the daemon ended{children.log_tail(estate.log)}")
@@ -91,7 +91,7 @@ def opened(estate: Estate, way: Way) -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def _daemon(estate: Estate) -> Iterator["subprocess.Popen[bytes]"]:
+def started(estate: Estate) -> Iterator["subprocess.Popen[bytes]"]:
     """`paiwatch run` after it said READY=1, as systemd would wait for it."""
     address = estate.root / "notify"
     address.unlink(missing_ok=True)
