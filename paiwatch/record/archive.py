@@ -91,7 +91,8 @@ class Archive:
         """Remove what is not in `keep`, and what a crash left unfinished; gives the number of releases removed. Raises OSError."""
         if not self._root.is_dir():
             return 0
-        gone = [entry for entry in self._root.iterdir() if entry.name not in keep]
+        with os.scandir(self._root) as entries:
+            gone = [Path(entry.path) for entry in entries if entry.name not in keep]
         for entry in gone:
             (entry / _LISTING).unlink(missing_ok=True)  # first: half a release must not look like a whole one
             reach("archive.pruning")
