@@ -23,7 +23,7 @@ from paiwatch.convergence.events import FailureBook, Failures, Limits
 from paiwatch.convergence.machine import Machine
 from paiwatch.decider import Decider
 from paiwatch.desk import Desk, Request
-from paiwatch.errors import PaiwatchError, StoreError
+from paiwatch.errors import ConfigError, PaiwatchError, StoreError
 from paiwatch.gate import Gate
 from paiwatch.lookout import Lookout, tell_refusals
 from paiwatch.news import DaemonMoved, Listener, News, Phase, RunInterrupted
@@ -31,6 +31,7 @@ from paiwatch.operators import leftovers, reaping, stage
 from paiwatch.outage import Outage
 from paiwatch.plan import pins
 from paiwatch.plan.guard import HeldPlan
+from paiwatch.problem import errors
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
 from paiwatch.rollbacks import Rollbacks
@@ -275,7 +276,7 @@ class Converged:
 
 
 async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Converged:
-    """Look once and converge."""
+    """Look once and converge. Raises ConfigError when no plan can be made from what was seen: the last good state stays."""
     listeners: set[Listener] = {listen}
     async with (
         assemble(settings, command="once", listeners=listeners, scrubber=scrubber, converges=True) as parts,
@@ -285,6 +286,8 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Conv
         refusals = parts.lookout.sources.refusals
         tell_refusals({}, refusals, parts.tell)
         await parts.decider.saw(desired)
+        if desired.is_broken:
+            raise ConfigError("the trees cannot be used; the last good state stays", errors(desired.problems))
         succeeded = await parts.decider.wait_until_idle() and not refusals
         held = tuple(
             str(step) for step, progress in parts.decider.progress().items() if progress.state == "held"

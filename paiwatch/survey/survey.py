@@ -162,16 +162,20 @@ def _nothing(_oids: object) -> Mapping[str, bytes]:
 
 
 def _missing_folders(snapshot: Snapshot) -> tuple[Problem, ...]:
-    """A folder that is not in its tree: more likely a slip in the settings or a move than the wish to remove everything."""
+    """A folder that is not in its tree, or no component at all in an empty one: more likely a slip than the wish to remove all."""
     trees = (("config", snapshot.config), ("src", snapshot.src))
     return tuple(
         Problem(
             file=f"{role}: {tree.folder}",
-            message=f"the folder does not exist in {tree.revision.short}",
-            remedy=f"correct '{role}.folder' in the settings, or put the folder back",
+            message=f"the folder does not exist in {tree.revision.short}"
+            if tree.prefix
+            else f"there is no file in {tree.revision.short}",
+            remedy=f"correct '{role}.folder' in the settings, or put the folder back"
+            if tree.prefix
+            else "bring the components back; to take all of them down, leave a README",
         )
         for role, tree in trees
-        if tree.prefix and not any(path.startswith(tree.prefix) for path in tree.files)
+        if (tree.prefix or role == "src") and not any(path.startswith(tree.prefix) for path in tree.files)
     )
 
 

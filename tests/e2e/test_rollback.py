@@ -1,34 +1,19 @@
 """Going back to a release that worked: by a person, by policy, with a daemon and without one."""
 
-import io
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paiwatch import client
-from paiwatch.cli import exits, root
 from paiwatch.record.history import History
-from tests.e2e.platform import Platform as Laboratory
+from tests.e2e.inside import Inside as Platform
 
 SERVICES = {"base": (), "web": ("base",), "app": ("web",), "side": ()}
 
 #: Values from 100 on are taken over and then fail.
 WORK = 'cp value.txt {out}; [ "$(cut -d" " -f1 value.txt)" -lt 100 ] || exit 9'
-
-
-class Platform(Laboratory):
-    """Its commands run in this process: an interpreter for each would take most of the time."""
-
-    def cli(self, *words: str, code: int = 0) -> str:
-        """As a command line would."""
-        said = io.StringIO()
-        with redirect_stdout(said), redirect_stderr(said):
-            ended = exits.run(root.command, ["-c", str(self.root / "config.yaml"), *words])
-        assert ended == code, f"{words}: {ended}\n{said.getvalue()}"
-        return said.getvalue()
 
 
 @pytest.fixture

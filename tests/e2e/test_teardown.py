@@ -1,21 +1,21 @@
 """What leaves the tree is taken down with its own last scripts, dependents first; a new name is told; everything is not."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
-from tests.e2e.platform import Platform
+from tests.e2e.inside import Inside as Platform
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
+def platform(tmp_path: Path) -> Platform:
     """base, web on it, app on web, and side run; what leaves the tree is stopped."""
     lab = Platform(tmp_path)
     lab.operators = lab.operators.replace("{", "{removed: stop, ", 1)
     lab.build({"base": (), "web": ("base",), "app": ("web",), "side": ()})
     lab.cli("once")
-    yield lab
+    return lab
 
 
 def began(lab: Platform) -> list[str]:
@@ -56,3 +56,23 @@ def test_dependents_go_first_and_the_last_ones_wait_for_an_approval(platform: Pl
     said = platform.cli("once", code=1)
     assert "it takes down everything that is applied (1 service), and guard.max_stops is 50%" in said
     assert began(platform)[before:] == ["stop app", "stop web", "stop base"]
+
+
+@pytest.mark.parametrize("folder", [".", "src"])
+def test_an_emptied_repository_of_components_removes_nothing(platform: Platform, folder: str) -> None:
+    repo = platform.root / "components"
+    copytree(platform.root / "tree" / "src", repo / folder)
+    platform.git(repo, "init", "--quiet", "--initial-branch=main")
+    platform.git(repo, "add", "--all")
+    platform.git(repo, "commit", "--quiet", "--message", "as they are")
+    settings = platform.root / "config.yaml"
+    live = f"{{directory: {platform.root / 'tree'}, folder: src, settle: 50ms}}"
+    settings.write_text(settings.read_text().replace(live, f"{{repo: '{repo}', folder: '{folder}'}}"))
+    platform.cli("once")
+    before = began(platform)
+
+    platform.git(repo, "rm", "--quiet", "-r", ".")
+    platform.git(repo, "commit", "--quiet", "--message", "gone")
+
+    assert "the trees cannot be used; the last good state stays" in platform.cli("once", code=2)
+    assert began(platform) == before
