@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -106,6 +107,16 @@ def processes_naming(text: str) -> list[str]:
         if text in line and state != "Z":
             found.append(line)
     return found
+
+
+def assert_gone(text: str) -> None:
+    """No process names it; one that was killed a moment ago may still be on its way out."""
+    pause = threading.Event()
+    for _ in range(1000):
+        if not processes_naming(text):
+            return
+        pause.wait(0.01)
+    raise AssertionError(processes_naming(text))
 
 
 def wipe(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from paiwatch.errors import TransientError
 from paiwatch.sources.calls import Calls
-from tests.sources.origins import children, descriptors, processes_naming
+from tests.sources.origins import assert_gone, children, descriptors
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,12 @@ def _nothing_stays_behind() -> Iterator[None]:
     yield
     assert children() == processes
     assert descriptors() == files
+
+
+@pytest.fixture
+def nap(request: pytest.FixtureRequest) -> str:
+    """A long sleep that no other test has, in whichever process."""
+    return f"sleep 617.{os.getpid()}{abs(hash(request.node.name)):d}"
 
 
 def an_upload_pack(folder: Path, text: str) -> str:
@@ -47,35 +53,37 @@ def test_more_output_than_pipes_hold_comes_through(tmp_path: Path) -> None:
     assert len(answer.out) > 3_000_000
 
 
-@pytest.mark.parametrize(
-    "stubborn", ["sleep 617", "trap '' TERM; sleep 617 & sleep 617", "exec 2>&- 1>&-; sleep 617"]
-)
-def test_a_call_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path, stubborn: str) -> None:
+@pytest.mark.parametrize("stubborn", ["{nap}", "trap '' TERM; {nap} & {nap}", "exec 2>&- 1>&-; {nap}"])
+def test_a_call_that_takes_too_long_is_ended_with_all_it_started(
+    tmp_path: Path, stubborn: str, nap: str
+) -> None:
     calls = Calls({}, timeout=0.3)
     started = time.monotonic()
 
-    answer = calls.run("ls-remote", an_upload_pack(tmp_path, f"# {tmp_path}\n{stubborn}"), str(tmp_path))
+    answer = calls.run(
+        "ls-remote", an_upload_pack(tmp_path, f"# {tmp_path}\n{stubborn.format(nap=nap)}"), str(tmp_path)
+    )
 
     assert answer.is_late or answer.status > 0
     assert time.monotonic() - started < 20
-    assert processes_naming("sleep 617") == []
-    assert processes_naming(str(tmp_path)) == []
+    assert_gone(nap)
+    assert_gone(str(tmp_path))
 
 
-def test_what_a_call_leaves_running_ends_with_it(tmp_path: Path) -> None:
-    background = an_upload_pack(tmp_path, "sleep 618 >/dev/null 2>&1 &")
+def test_what_a_call_leaves_running_ends_with_it(tmp_path: Path, nap: str) -> None:
+    background = an_upload_pack(tmp_path, f"{nap} >/dev/null 2>&1 &")
     calls = Calls({}, timeout=20)
 
     answer = calls.run("ls-remote", background, str(tmp_path))
 
     assert not answer.is_late
-    assert processes_naming("sleep 618") == []
+    assert_gone(nap)
 
 
-def test_abort_ends_the_call_and_forbids_others(tmp_path: Path) -> None:
+def test_abort_ends_the_call_and_forbids_others(tmp_path: Path, nap: str) -> None:
     calls = Calls({}, timeout=60)
     reached = tmp_path / "reached"
-    hanging = an_upload_pack(tmp_path, f"touch {reached}; sleep 619")
+    hanging = an_upload_pack(tmp_path, f"touch {reached}; {nap}")
     thread = threading.Thread(target=calls.run, args=("ls-remote", hanging, str(tmp_path)))
     thread.start()
     deadline = time.monotonic() + 20
@@ -86,7 +94,7 @@ def test_abort_ends_the_call_and_forbids_others(tmp_path: Path) -> None:
     thread.join(20)
 
     assert not thread.is_alive()
-    assert processes_naming("sleep 619") == []
+    assert_gone(nap)
     with pytest.raises(TransientError, match="paiwatch stops"):
         calls.run("version")
 

@@ -16,12 +16,12 @@ from tests.sources.origins import (
     a_bare,
     a_repository,
     a_work_tree,
+    assert_gone,
     children,
     commit,
     descriptors,
     git,
     plain,
-    processes_naming,
     push,
     texts,
     wipe,
@@ -522,7 +522,7 @@ def test_a_silent_server_is_given_up_and_leaves_no_process(tmp_path: Path) -> No
             repository.newest()
 
         assert time.monotonic() - began < 5
-        assert processes_naming(address) == []
+        assert_gone(address)
         repository.close()
 
 
@@ -541,7 +541,7 @@ def test_a_hanging_call_is_ended_even_where_pgrep_and_ps_are_missing(
         with pytest.raises(TransientError):
             repository.newest()
 
-        assert processes_naming(address) == []
+        assert_gone(address)
         repository.close()
 
 
@@ -571,7 +571,7 @@ def test_abort_ends_a_call_that_hangs(tmp_path: Path) -> None:
                 break
 
         assert faults
-        assert processes_naming(address) == []
+        assert_gone(address)
 
 
 def test_the_log_has_what_each_commit_changed_newest_first(work: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from paiwatch.errors import TransientError
-from tests.sources.origins import a_bare, a_repository, a_work_tree, processes_naming, push, texts
+from tests.sources.origins import a_bare, a_repository, a_work_tree, assert_gone, push, texts
 from tests.sources.servers import reason_against_ssh, serve_drips, serve_http, serve_silence, serve_ssh
 
 TOKEN = "s3cr3t-t0ken"
@@ -177,7 +177,7 @@ def test_a_server_that_only_drips_is_given_up(tmp_path: Path) -> None:
         with pytest.raises(TransientError, match=r"gave no answer within 0\.5 s"):
             repository.newest()
 
-        assert processes_naming(address) == []
+        assert_gone(address)
         repository.close()
 
 
@@ -189,7 +189,7 @@ def test_an_ssh_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
             repository.newest()
 
         host, _, port = address.partition(":")
-        assert processes_naming(f"-p {port} {host}") == []
+        assert_gone(f"-p {port} {host}")
         repository.close()
 
 
