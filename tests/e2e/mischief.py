@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paiwatch import client
+from tests.e2e.platform import Platform
 from tests.e2e.upheaval import World
 
 #: One mischief: done up to its `yield`, undone after it. It yields violations, and "" when there is none so far.
@@ -56,6 +57,8 @@ class Mischief:
         """As a command would, as soon as the daemon answers; not while it stands still."""
         lab = self.world.lab
         if "daemon_asleep" not in self.under_way:
+            deque(self.under_way.pop("disk_full", ()), maxlen=0)  # nobody's word could be written down
+            revive(lab)
             lab.wait_until(
                 lambda: client.ask(lab.root / "state", request) is not None, f"an answer to {request}"
             )
@@ -69,6 +72,15 @@ class Mischief:
         always = (remote_gone, branch_deleted, rewritten, mirror_damaged, daemon_asleep, second_daemon)
         more = (storm_of_signals, suspended, tree_replaced, retried)
         return (*always, *more, *((disk_full,) if self.can_fill else ()))
+
+
+def revive(lab: Platform) -> bool:
+    """Start the daemon again, as systemd does, where a full disk kept it from starting; whether that was so."""
+    is_gone = lab.process is not None and lab.process.poll() == 1
+    if not is_gone or "free space there" not in lab.log()[-300:]:
+        return False
+    lab.start()
+    return True
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from typing import Any
 
 from paiwatch import client
 from tests.e2e.audit import end_state, rows, violations
-from tests.e2e.mischief import Mischief, small_disk
+from tests.e2e.mischief import Mischief, revive, small_disk
 from tests.e2e.platform import Platform
 from tests.e2e.upheaval import NAMES, World
 
@@ -80,6 +80,7 @@ class Soak:
             yield from self.look()
         if self.mischief is not None:
             yield from self.mischief.undo()
+            yield from self.look()
         yield from self.settle(world.make_whole())
         for name in sorted(world.needs):  # a last change of each alone, from rest
             world.values[name] += 1
@@ -111,9 +112,9 @@ class Soak:
         """The daemon lives and is measured."""
         process = self.world.lab.process
         assert process is not None
-        if process.poll() == 1 and "disk is full" in self.world.lab.log()[-200:]:
-            self.world.lab.start()  # as systemd does
-        elif process.poll() is not None:
+        if revive(self.world.lab):
+            return
+        if process.poll() is not None:
             yield f"the daemon ended by itself: {process.returncode}\n{self.world.lab.log()[-3000:]}"
             self.world.lab.start()
         else:
