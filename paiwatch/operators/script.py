@@ -17,7 +17,7 @@ from signal import Signals
 from paiwatch import disk
 from paiwatch.convergence.events import Outcome
 from paiwatch.failpoint import reach
-from paiwatch.operators import leftovers, output
+from paiwatch.operators import leftovers, output, parting
 from paiwatch.operators.leftovers import Swept, Trail
 from paiwatch.operators.output import Scrub
 from paiwatch.operators.run import Identity, RunOrder, RunResult
@@ -27,6 +27,7 @@ _PATIENCE = 0.5  # seconds a finished script's children may take to detach
 _LEFTOVER_GRACE = 2.0  # seconds leftovers of a finished script get between TERM and KILL, at most
 _REAPING = 5.0  # seconds to wait for the exit status of a killed script
 _SMALL = 64 * 1024  # bytes of output that are dealt with faster than a thread is woken
+_EXECUTING = 0.05  # seconds in which a process that was just forked has its environment: before, nothing tells whose it is
 _YOUNG = 1.0  # seconds in which pids cannot have gone once round
 
 OnStart = Callable[[Identity], Awaitable[None]]
@@ -167,6 +168,10 @@ async def _sweep(trail: Trail, order: RunOrder, how: _End, asked: _Asked, since:
     """Leave nothing running. A script that exited gets its children a moment to detach."""
     if how is _End.EXITED:
         grace = min(order.grace, _LEFTOVER_GRACE)
+        swept = await leftovers.end(trail, patience=_PATIENCE, grace=grace, hurry=asked.hurry, since=since)
+        if swept.ended or swept.left or not parting.is_held(order.log):
+            return swept
+        await asyncio.sleep(_EXECUTING)
         return await leftovers.end(trail, patience=_PATIENCE, grace=grace, hurry=asked.hurry, since=since)
     return await leftovers.end(trail, patience=0.0, grace=order.grace, hurry=asked.hurry)
 
@@ -175,11 +180,16 @@ async def _finish_output(order: RunOrder, limit: int, scrub: Scrub | None) -> st
     """What went wrong with it, if anything."""
     try:
         reach("script.ended")
+        is_held = parting.is_held(order.log)
         if order.log.stat().st_size <= _SMALL:
             output.finish(order.log, limit, scrub)
         else:
             await asyncio.to_thread(output.finish, order.log, limit, scrub)
         reach("output.finished")
+        if is_held:
+            parting.part(order.log)
+            output.finish(order.log, limit, scrub)  # what came in between
+            return "a process that goes on still has the output open; give it a file of its own"
     except OSError as error:
         return f"output could not be kept: {error.strerror}"
     return ""

@@ -233,6 +233,25 @@ async def test_a_service_that_is_detached_on_purpose_survives(tmp_path: Path) ->
         os.kill(pid, signal.SIGKILL)
 
 
+async def test_a_service_that_keeps_the_output_open_adds_nothing_to_it(tmp_path: Path) -> None:
+    late = "echo $$ > pid; until [ -e go ]; do sleep 0.01; done; echo late; echo > done; exec sleep 60"
+    order = an_order(
+        tmp_path,
+        f"echo early; setsid env -u PAIWATCH_RUN_ID sh -c '{late}' & until [ -s pid ]; do sleep 0.01; done",
+    )
+
+    result = await run(order)
+
+    try:
+        assert "still has the output open" in result.message
+        (order.stage / "go").touch()
+        await until(order.stage / "done")
+        assert order.log.read_text() == "early\n"
+        assert order.log.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.kill(int((order.stage / "pid").read_text()), signal.SIGKILL)
+
+
 async def test_a_finished_script_is_not_waited_for_when_nothing_is_left(tmp_path: Path) -> None:
     began = time.monotonic()
 
