@@ -12,6 +12,7 @@ from functools import partial
 from paiwatch import management, undoing
 from paiwatch.clock import Clock
 from paiwatch.convergence.events import Retried
+from paiwatch.convergence.progress import progress
 from paiwatch.desk import Desk, Reply, Request
 from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import News
@@ -63,8 +64,8 @@ async def _follow(desk: Desk, _: Request) -> AsyncIterator[Reply]:
 
     desk.listeners.add(hear)
     try:
-        yield {"news": "following", "generation": desk.decider.generation}
-        if desk.decider.in_force is not None and (reply := told(desk.decider.in_force)) is not None:
+        yield {"news": "following", "generation": desk.course.generation}
+        if desk.course.in_force is not None and (reply := told(desk.course.in_force)) is not None:
             yield reply  # what was accepted just before somebody listened
         while not lost.is_set():
             if (reply := told(await heard.get())) is not None:
@@ -79,7 +80,8 @@ async def _follow(desk: Desk, _: Request) -> AsyncIterator[Reply]:
 
 async def _progress(desk: Desk, _: Request) -> Reply:
     decider = desk.decider
-    seen = decider.seen
+    course = desk.course
+    seen = course.seen
     faults = dict(desk.faults)
     if seen is not None and seen.is_broken:
         faults["newest commit"] = _unusable(seen)
@@ -88,23 +90,23 @@ async def _progress(desk: Desk, _: Request) -> Reply:
     return {
         "pid": os.getpid(),
         "since": desk.since,
-        "generation": decider.generation,
-        "snapshot": {"config": decider.ids[0], "src": decider.ids[1]} if decider.generation else None,
+        "generation": course.generation,
+        "snapshot": {"config": course.ids[0], "src": course.ids[1]} if course.generation else None,
         "steps": [
             {
                 "service": step.service,
                 "operator": step.operator,
-                "state": progress.state,
-                "waiting_for": list(progress.waiting_for),
-                "attempt": progress.attempt,
-                "not_before": _as_wall(desk.clock, progress.not_before),
+                "state": at.state,
+                "waiting_for": list(at.waiting_for),
+                "attempt": at.attempt,
+                "not_before": _as_wall(desk.clock, at.not_before),
             }
-            for step, progress in decider.progress().items()
+            for step, at in progress(course.machine).items()
         ],
         "settled": decider.is_settled and not faults,
-        "draining": decider.is_draining,
-        "kept": list(decider.kept),
-        "renamed": {old: new for old, new in decider.renamed.items() if seen and old not in seen.services},
+        "draining": course.is_draining,
+        "kept": list(course.kept),
+        "renamed": {old: new for old, new in course.renamed.items() if seen and old not in seen.services},
         "invalid": sorted(seen.invalid) if seen else [],
         "problems": [str(problem) for problem in seen.problems] if seen else [],
         "faults": faults,
@@ -143,9 +145,9 @@ async def retry(desk: Desk, services: frozenset[str]) -> Reply:
     failed = {service for service, _ in await desk.writer.do(desk.record.failures)}
     failed |= await _lift_interrupted(desk, services)
     await desk.writer.do(lambda: desk.record.forgive(services))
-    ended = await desk.decider.rollbacks.end(services)
-    await desk.decider.feed(Retried(services=services))
-    await desk.decider.replan(anew=True)
+    ended = await desk.course.rollbacks.end(services)
+    await desk.course.feed(Retried(services=services))
+    await desk.course.replan(anew=True)
     return {"services": sorted(failed & services if services else failed), "rollbacks_ended": list(ended)}
 
 
@@ -156,7 +158,7 @@ async def _lift_interrupted(desk: Desk, services: frozenset[str]) -> set[str]:
     freed = waiting & services if services else waiting
     for service in sorted(freed):
         await desk.writer.do(partial(desk.record.lift, service))
-    await desk.decider.refresh_holds()
+    await desk.course.refresh_holds()
     return freed
 
 
@@ -172,7 +174,7 @@ async def _suspend(desk: Desk, request: Request) -> Reply:
 
     async def work() -> None:
         await desk.writer.do(lambda: desk.record.hold(hold))
-        await desk.decider.refresh_holds()
+        await desk.course.refresh_holds()
 
     await desk.decider.between_events(work)
     return {}
@@ -186,8 +188,8 @@ async def _resume(desk: Desk, request: Request) -> Reply:
         if service not in holds or holds[service].by not in {HeldBy.SUSPENDED, HeldBy.INTERRUPTED}:
             return False
         await desk.writer.do(lambda: desk.record.lift(service))
-        await desk.decider.refresh_holds()
-        await desk.decider.replan()
+        await desk.course.refresh_holds()
+        await desk.course.replan()
         return True
 
     return {"resumed": await desk.decider.between_events(work)}
@@ -202,7 +204,7 @@ def _one(request: Request) -> str:
 
 
 def _check_known(desk: Desk, service: str) -> None:
-    desired = desk.decider.desired
+    desired = desk.course.desired
     if (
         desired is not None
         and service != EVERYTHING
@@ -222,14 +224,14 @@ async def adopt(desk: Desk, names: frozenset[str]) -> Reply:
     if unknown := sorted(names - desired.releases.keys()):
         raise ConfigError(f"no release to adopt for: {', '.join(unknown)}; `paiwatch validate` says why")
     chosen = tuple(sorted(names or desired.releases))
-    await desk.decider.adopt(chosen)
-    await desk.decider.replan()
+    await desk.course.adopt(chosen)
+    await desk.course.replan()
     return {"services": list(chosen)}
 
 
 async def _approve(desk: Desk, request: Request) -> Reply:
     prefix = str(request.get("digest", ""))
-    digest = await desk.decider.between_events(lambda: desk.decider.approve(prefix))
+    digest = await desk.decider.between_events(lambda: desk.course.approve(prefix))
     return {"digest": digest}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paiwatch.clock import Clock
+from paiwatch.course import Course
 from paiwatch.decider import Decider
 from paiwatch.errors import ConfigError
 from paiwatch.news import News
@@ -23,6 +24,7 @@ class Desk:
     """What commands work with. `nudge` asks for a look at the world; `faults` are the sources' present troubles."""
 
     decider: Decider
+    course: Course
     record: Record
     writer: Writer
     policy: Policy
@@ -36,8 +38,8 @@ class Desk:
     @property
     def desired(self) -> Desired:
         """What the trees ask for. Raises ConfigError as long as nobody knows."""
-        if self.decider.desired is None:
+        if self.course.desired is None:
             raise ConfigError(
                 "the tree has not been read yet, or cannot be used; `paiwatch validate` says why"
             )
-        return self.decider.desired
+        return self.course.desired

@@ -1,9 +1,11 @@
-"""What arrives at the decider besides events of convergence, and what it remembers of an open generation."""
+"""The inbox: what arrives at the decider; and what is remembered of an open generation. Values only."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from paiwatch.convergence.events import Draining, Ended
+from paiwatch.errors import StoreError
 from paiwatch.plan.plan import Plan
 from paiwatch.releases.release import Desired
 
@@ -22,6 +24,18 @@ class Command:
 
     work: Callable[[], Awaitable[object]]
     done: asyncio.Future[object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The end of a run could not be written down, and nobody waits for the disk any more."""
+
+    fault: StoreError
+
+
+#: What the decider handles, one after the other.
+Item = Looked | Command | Lost | Ended | Draining
+Inbox = asyncio.Queue[Item]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "asyncio.
         rest = replace(wish, names=tuple(left), skip=frozenset(), only=True)
         return once(asked(rest, desired, memory, desk.policy))
 
-    return await desk.decider.fulfil(plan, again, lambda step: step.kind is Kind.ASKED)
+    return await desk.course.fulfil(plan, again, lambda step: step.kind is Kind.ASKED)
 
 
 async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> frozenset[str]:
@@ -95,4 +95,4 @@ async def _hold_or_lift(desk: Desk, operator: Operator, services: frozenset[str]
             await desk.writer.do(partial(desk.record.hold, hold))
         elif service in holds and holds[service].by in _LIFTED[operator]:
             await desk.writer.do(partial(desk.record.lift, service))
-    await desk.decider.refresh_holds()
+    await desk.course.refresh_holds()

@@ -79,7 +79,7 @@ async def until_worth_a_look(nudges: Nudges, *, failures: int) -> None:
 
 async def announce(decider: Decider, *, faults: MutableMapping[str, str], tell: Listener) -> None:
     """READY once the first plan is made; until then systemd is asked for patience."""
-    planned = decider.planned
+    planned = decider.course.planned
     while not planned.is_set():
         doing = decider.outage or faults.get("sources", "reading the trees")
         notify.send(notify.extend(3 * EXTEND_EVERY), notify.status(doing), environ=os.environ)
