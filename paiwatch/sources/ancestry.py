@@ -5,7 +5,7 @@ from collections.abc import Callable
 from paiwatch.errors import TransientError
 from paiwatch.snapshot import Revision
 from paiwatch.sources.calls import Answer, Calls
-from paiwatch.sources.mirror import DamagedError
+from paiwatch.sources.mirror import DamagedMirrorError
 
 
 class Ancestry:
@@ -31,14 +31,14 @@ class Ancestry:
         """Whether `new` contains `old`; False when `old` is not there."""
         answer = self._answer("merge-base", "--is-ancestor", old, new)
         if answer.status == 128 and self._exists(old):
-            raise DamagedError(f"the history of {new} cannot be read: {answer.err.strip()}")
+            raise DamagedMirrorError(f"the history of {new} cannot be read: {answer.err.strip()}")
         return answer.status == 0
 
     def between(self, old: str, new: str) -> tuple[str, ...]:
         """Commits of `new` but not of `old`, merged ones too, oldest first."""
         answer = self._answer("rev-list", "--reverse", "--topo-order", "--end-of-options", f"{old}..{new}")
         if answer.status:
-            raise DamagedError(f"the history of {new} since {old} cannot be read: {answer.err.strip()}")
+            raise DamagedMirrorError(f"the history of {new} since {old} cannot be read: {answer.err.strip()}")
         return tuple(answer.out.decode().split())
 
     def _exists(self, commit: str) -> bool:

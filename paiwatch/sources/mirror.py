@@ -28,7 +28,7 @@ _SKELETON = frozenset({"HEAD", "config", "objects", "refs", "shallow"})
 _ID = re.compile(rb"[0-9a-f]{40}\n")
 
 
-class DamagedError(TransientError):
+class DamagedMirrorError(TransientError):
     """Our own mirror may lack something that it should have."""
 
 

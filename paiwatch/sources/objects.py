@@ -13,7 +13,7 @@ from itertools import islice
 
 from paiwatch.errors import TransientError
 from paiwatch.sources.calls import Calls, Process
-from paiwatch.sources.mirror import DamagedError
+from paiwatch.sources.mirror import DamagedMirrorError
 
 _BATCH = (
     500  # questions written at once: 20 KB always fit into the pipe, so nobody waits for somebody who waits
@@ -42,7 +42,7 @@ class Objects:
         self._used = 0.0
 
     def read(self, oids: Iterable[str], *, most: int) -> dict[str, Object]:
-        """Those that exist, by id, with contents of up to `most` bytes. Raises DamagedError when git dies of it."""
+        """Those that exist, by id, with contents of up to `most` bytes. Raises DamagedMirrorError when git dies of it."""
         found: dict[str, Object] = {}
         waiting = iter(oids)
         try:
@@ -71,7 +71,7 @@ class Objects:
         is_old = self._child is not None
         try:
             return dict(self._answers(oids, most))
-        except DamagedError:
+        except DamagedMirrorError:
             if not is_old:
                 raise
         self.close()
@@ -85,7 +85,7 @@ class Objects:
             child.stdin.write("".join(f"{oid}\n" for oid in oids).encode())
             child.stdin.flush()
         except OSError as fault:
-            raise DamagedError(self._last_words(child)) from fault
+            raise DamagedMirrorError(self._last_words(child)) from fault
         for oid in oids:
             header = self._line(child).decode(errors="replace").split(" ")
             if len(header) == 3:
@@ -125,7 +125,7 @@ class Objects:
             )
         chunk = os.read(child.stdout.fileno(), _CHUNK)
         if not chunk:
-            raise DamagedError(self._last_words(child))
+            raise DamagedMirrorError(self._last_words(child))
         self._pending += chunk
 
     def _last_words(self, child: Process) -> str:

@@ -8,7 +8,7 @@ from paiwatch.sources import access as admission
 from paiwatch.sources import listing, refusal
 from paiwatch.sources.access import Access
 from paiwatch.sources.calls import Answer, Calls
-from paiwatch.sources.mirror import DamagedError, Mirror
+from paiwatch.sources.mirror import DamagedMirrorError, Mirror
 
 _OPTIONS = ("--quiet", "--no-tags", "--no-recurse-submodules", "--force", "--update-shallow")
 
@@ -34,7 +34,7 @@ class Remote:
     def fetch(self, *refspecs: str, prune: bool = False, into: Path | None = None) -> None:
         """Fetch into the mirror, or into the folder that is to become it.
 
-        Raises NoBranchError, TransientError, and DamagedError when the mirror itself may be the reason.
+        Raises NoBranchError, TransientError, and DamagedMirrorError when the mirror itself may be the reason.
         """
         options = (*_OPTIONS, "--prune") if prune else _OPTIONS
         self._call("fetch", *options, "--end-of-options", "origin", *refspecs, into=into)
@@ -51,4 +51,4 @@ class Remote:
         if verb == "fetch" and refusal.speaks_of_no_branch(answer.err):
             raise NoBranchError(text)
         is_suspect = answer.status > 0 and refusal.may_be_ours(answer.err)
-        raise DamagedError(text) if is_suspect else TransientError(text)
+        raise DamagedMirrorError(text) if is_suspect else TransientError(text)

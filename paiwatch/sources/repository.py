@@ -16,7 +16,7 @@ from paiwatch.sources import access as admission
 from paiwatch.sources import gitdir, listing, refusal
 from paiwatch.sources.access import Access
 from paiwatch.sources.calls import Calls
-from paiwatch.sources.mirror import DamagedError, Mirror
+from paiwatch.sources.mirror import DamagedMirrorError, Mirror
 from paiwatch.sources.objects import Objects
 from paiwatch.sources.remote import NoBranchError, Remote
 
@@ -207,7 +207,7 @@ class Repository:
     def _fetch(self, *refspecs: str, prune: bool = False) -> None:
         try:
             self._remote.fetch(*refspecs, prune=prune)
-        except DamagedError:
+        except DamagedMirrorError:
             if not self._is_damaged():
                 raise
             self._renew()
@@ -244,8 +244,8 @@ class Repository:
         path = next((path for path, entry in self._listed.items() if entry.oid == oid), f"object {oid}")
         return f"{path!r} has {size:,} bytes, and a file may have {_LARGEST:,}; keep it elsewhere and let a script fetch it"
 
-    def _lack(self, what: str) -> DamagedError:
-        return DamagedError(f"{self._where}: {what}; the next look tries again")
+    def _lack(self, what: str) -> DamagedMirrorError:
+        return DamagedMirrorError(f"{self._where}: {what}; the next look tries again")
 
     def _parse(self, text: str) -> str | None:
         """The commit that these words mean here; a branch before a tag of the same name."""
@@ -262,7 +262,7 @@ class Repository:
         """The answer; from a fresh mirror when ours turns out to be damaged."""
         try:
             return question()
-        except DamagedError:
+        except DamagedMirrorError:
             if not self._is_damaged():
                 raise
         self._renew()

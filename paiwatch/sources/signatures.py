@@ -14,7 +14,7 @@ from pathlib import Path
 from paiwatch import private
 from paiwatch.errors import StalledError, TransientError
 from paiwatch.sources.calls import Calls
-from paiwatch.sources.mirror import DamagedError
+from paiwatch.sources.mirror import DamagedMirrorError
 from paiwatch.sources.rules import Rules
 
 _BATCH = 64  # commits that one git process checks: each costs a process of its own
@@ -75,7 +75,9 @@ class Signatures:
         fields = answer.out.decode(errors="replace").removesuffix("\0").split("\0")
         found = tuple(zip(fields[::3], fields[1::3], fields[2::3], strict=False))
         if answer.status or tuple(commit for commit, _, _ in found) != tuple(commits):
-            raise DamagedError(f"signatures of {commits[0]} and others cannot be read: {answer.err.strip()}")
+            raise DamagedMirrorError(
+                f"signatures of {commits[0]} and others cannot be read: {answer.err.strip()}"
+            )
         for commit, code, key in found:
             yield commit, self._fault(code, key)
 

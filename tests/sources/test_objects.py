@@ -8,7 +8,7 @@ import pytest
 from paiwatch.errors import TransientError
 from paiwatch.sources import objects as module
 from paiwatch.sources.calls import Calls
-from paiwatch.sources.mirror import DamagedError
+from paiwatch.sources.mirror import DamagedMirrorError
 from paiwatch.sources.objects import Object, Objects
 from tests.sources.origins import a_work_tree, children, commit, descriptors, git
 
@@ -112,7 +112,7 @@ def test_an_object_that_cannot_be_read_is_damage_and_does_not_spoil_the_next(
     file.chmod(0o600)
     file.write_bytes(file.read_bytes()[:60_000])
 
-    with pytest.raises(DamagedError):
+    with pytest.raises(DamagedMirrorError):
         objects.read([bad, good], most=1 << 20)
 
     assert objects.read([good], most=100)[good].content == b"good"
