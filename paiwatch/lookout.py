@@ -50,7 +50,7 @@ class Lookout:
         desired = await self._apart(
             lambda: self._survey.look(snapshot, self.sources.read_config, self.sources.read_src)
         )
-        self._desired = replace(desired, problems=(*desired.problems, *self.sources.problems))
+        self._desired = replace(desired, problems=(*desired.problems, *self.sources.left_out))
         self._snapshot = snapshot
         reach("snapshot.taken")
         return self._desired

@@ -70,7 +70,7 @@ class View:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong with the trees."""
-        return (*self.left_out, *self.plan.problems)
+        return tuple(dict.fromkeys((*self.left_out, *self.plan.problems)))
 
     def scrub(self, text: str) -> str:
         """The text without the secret values of this snapshot."""
@@ -115,7 +115,7 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
     survey = survey_of(settings)
     survey.remember(memory)
     desired = survey_at(survey, sources, snapshot)
-    desired = replace(desired, problems=(*desired.problems, *sources.problems))
+    desired = replace(desired, problems=(*desired.problems, *sources.left_out))
     scrubber = Scrubber(desired.secrets)
     policy = policy_of(settings)
     plan = build(desired, memory, policy)

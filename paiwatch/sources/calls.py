@@ -101,6 +101,7 @@ class Calls:
                     [program or self._git.GIT_PYTHON_GIT_EXECUTABLE, verb, *arguments],
                     as_process=True,
                     start_new_session=True,
+                    umask=0o077,  # what it writes of other people's configuration is for us alone
                     **options,
                 )
             except (GitCommandNotFound, OSError) as fault:

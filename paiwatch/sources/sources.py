@@ -192,10 +192,14 @@ class Sources:
         return await self._src.read_async(oids)
 
     @property
+    def left_out(self) -> tuple[Problem, ...]:
+        """Files that the last look had to leave out."""
+        return tuple(problem for room in self._rooms() for problem in room.problems)
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
-        """Files that the last look had to leave out, commits that it refused."""
-        left_out = tuple(problem for room in self._rooms() for problem in room.problems)
-        return (*left_out, *(refusal.problem for refusal in self.refusals.values()))
+        """Those files, and commits that the last look refused: what it made of the good ones holds all the same."""
+        return (*self.left_out, *(refusal.problem for refusal in self.refusals.values()))
 
     @property
     def refusals(self) -> "Mapping[str, Refusal]":

@@ -88,6 +88,7 @@ def test_without_a_record_all_is_empty_and_nothing_is_made(world: World) -> None
         "snapshot": {"config": None, "src": None},
         "settled": False,
         "held_plan": None,
+        "faults": {},
         "services": [],
     }
     assert world.paiwatch("history").stdout == "nothing has run yet\n"

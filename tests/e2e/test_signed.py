@@ -104,6 +104,10 @@ def test_without_a_daemon_the_last_good_commit_is_converged_on_and_the_refusal_t
         assert f'commit {inner[:8]} "sneaky" by Ana is not signed' in " ".join(text.split())
     assert platform.value("web") == "1 steady"
 
+    platform.add("web", refresh=f"echo again > {platform.out('web')}")
+    platform.cli("once", code=1)
+    assert platform.value("web") == "again\n", "what is good of the trees is deployed beside what is refused"
+
 
 def rewrite(platform: Platform, value: int) -> str:
     """Replace the newest commit on main by another."""
