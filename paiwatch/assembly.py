@@ -22,6 +22,7 @@ from paiwatch.errors import StoreError
 from paiwatch.gate import Gate
 from paiwatch.inbox import Inbox
 from paiwatch.lookout import Lookout
+from paiwatch.masking import Masking
 from paiwatch.news import Listener, News, RunInterrupted
 from paiwatch.operators import leftovers, reaping, stage
 from paiwatch.outage import Outage
@@ -36,6 +37,7 @@ from paiwatch.scrub import Scrubber
 from paiwatch.settings import Settings
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources
+from paiwatch.staging import Staging
 from paiwatch.writer import Writer
 
 _CLOCK = Clock(monotonic=time.monotonic, wall=time.time)
@@ -94,24 +96,31 @@ async def assemble(
         survey.remember(record.memory())
         lookout = Lookout(sources, survey)
         stack.push_async_callback(lookout.stop)
+        masking = Masking(scrubber, log_limit=operators.log_limit, unmasked=cut_off)
+        staging = Staging(
+            state=state,
+            writer=writer,
+            masking=masking,
+            read=sources.read_src,
+            log_limit=operators.log_limit,
+        )
         runner = Runner(
             state=state,
             record=record,
             writer=writer,
+            staging=staging,
+            masking=masking,
             limits=RunLimits(grace=operators.grace, log_limit=operators.log_limit),
-            scrubber=scrubber,
-            read=sources.read_src,
             clock=_CLOCK,
             tell=tell,
         )
-        runner.mask_later(cut_off)
         policy = policy_of(settings)
         gate = Gate(record=record, writer=writer, limits=policy.guard, clock=_CLOCK, tell=tell)
         rollbacks = Rollbacks(
             record=record,
             writer=writer,
             policy=policy,
-            is_archived=runner.is_archived,
+            is_archived=staging.is_archived,
             clock=_CLOCK,
             tell=tell,
         )

@@ -127,7 +127,7 @@ class Course:
         if desired is self.seen:
             return
         self.seen = desired
-        await self._runner.hide(desired.secrets)
+        await self._runner.masking.hide(desired.secrets)
         self._tell(ProblemsFound(problems=desired.problems))
         if desired.is_broken:  # nothing can be planned from it: the last good state keeps running
             self.planned.set()
@@ -156,7 +156,7 @@ class Course:
     async def accept(self, plan: Plan, *, asked: bool = False) -> None:
         """Make this plan the generation in force. Raises StoreError when it cannot be written and somebody who `asked` is told."""
         assert self.desired is not None
-        plan = self._runner.without_secrets(plan)
+        plan = self._runner.masking.without_secrets(plan)
         snapshot = self.desired.snapshot
         archived = {name: release for name, release in plan.releases.items() if release.instead_of}
         releases = await self._render(tuple(sorted(plan.releases.keys() - archived.keys())))
@@ -229,7 +229,7 @@ class Course:
         """Record the present releases of these services as applied; nothing runs."""
         assert self.desired is not None
         desired, at = self.desired, self._clock.wall()
-        await self._runner.keep(tuple((await self._render(services)).values()))
+        await self._runner.staging.keep(tuple((await self._render(services)).values()))
         await self._writer.do(lambda: self._record.adopt(desired, services, at=at))
 
     async def feed(self, event: Event) -> None:
