@@ -42,6 +42,7 @@ async def test_without_descriptors_scripts_end_all_the_same(
     def refuse(_: int) -> int:
         raise PermissionError
 
+    asyncio.set_child_watcher(asyncio.ThreadedChildWatcher())  # as in a process that has just begun
     monkeypatch.setattr("os.pidfd_open", refuse)
     reaping.by_descriptor()
 
