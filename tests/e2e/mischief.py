@@ -44,14 +44,11 @@ class Mischief:
 
     def undo(self) -> Iterator[str]:
         """Put an end to all of them."""
-        self._wake()
+        for name in ("daemon_asleep", "disk_full"):  # whoever is asked something must be able to do it
+            deque(self.under_way.pop(name, ()), maxlen=0)
         while self.under_way:
             _, doing = self.under_way.popitem()
             yield from filter(None, doing)
-
-    def _wake(self) -> None:
-        """Whoever is asked something must be awake."""
-        deque(self.under_way.pop("daemon_asleep", ()), maxlen=0)
 
     def ask(self, request: dict[str, object]) -> None:
         """As a command would, as soon as the daemon answers; not while it stands still."""
@@ -70,7 +67,7 @@ class Mischief:
 
     def _deeds(self) -> tuple[Deed, ...]:
         always = (remote_gone, branch_deleted, rewritten, mirror_damaged, daemon_asleep, second_daemon)
-        more = (storm_of_signals, suspended, tree_replaced, retried)
+        more = (storm_of_signals, suspended, tree_replaced, retried, rolled_back)
         return (*always, *more, *((disk_full,) if self.can_fill else ()))
 
 
@@ -192,6 +189,14 @@ def suspended(mischief: Mischief) -> Iterator[str]:
     mischief.ask({"verb": "suspend", "reason": "soak", **request})
     yield ""
     mischief.ask({"verb": "resume", **request})
+
+
+def rolled_back(mischief: Mischief) -> Iterator[str]:
+    """A person goes back to an earlier release of a service, where there is one, and later forward again."""
+    service = mischief.chance.choice(sorted(mischief.world.needs))
+    mischief.ask({"verb": "rollback", "service": service})
+    yield ""
+    mischief.ask({"verb": "retry", "services": [service]})
 
 
 def retried(mischief: Mischief) -> Iterator[str]:
