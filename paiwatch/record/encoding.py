@@ -3,14 +3,15 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from sys import intern
 from typing import Any
 
-from paiwatch.catalog.service import Operator
-from paiwatch.operators.run import RunResult
+from paiwatch.catalog.service import OnInterruption, Operator
+from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Reason, Step
-from paiwatch.record.rows import FailureRow
+from paiwatch.record.rows import FailureRow, Unfinished
 from paiwatch.record.sharing import Sharing
 from paiwatch.releases.release import Read, ReleaseFile
 from paiwatch.snapshot import Entry, Mode, Revision
@@ -206,3 +207,24 @@ def result_to_row(result: RunResult, at: float) -> dict[str, Any]:
         "reaped": result.reaped,
         "message": result.message,
     }
+
+
+def unfinished_from_row(row: Mapping[str, Any], log: Path) -> Unfinished:
+    """A run without an end."""
+    return Unfinished(
+        run=row["id"],
+        generation=row["generation"],
+        service=row["service"],
+        operator=Operator(row["operator"]),
+        marker=marker(row["id"], row["marker"]),
+        identity=Identity(pid=row["pid"], started_ticks=row["started_ticks"], boot=row["boot"])
+        if row["pid"] is not None
+        else None,
+        log=log,
+        interrupted=OnInterruption(row["interrupted"] or OnInterruption.RERUN),
+    )
+
+
+def marker(run: int, random: str) -> str:
+    """PAIWATCH_RUN_ID: readable by its number, unique across restarts and state folders by the random part."""
+    return f"{run}-{random}"

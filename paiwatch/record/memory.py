@@ -7,7 +7,7 @@ from paiwatch.catalog.service import Operator, Service
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.plan import Kind, Step
 from paiwatch.releases import seal
-from paiwatch.releases.release import Release
+from paiwatch.releases.release import Desired, Release
 
 _TEARDOWN = frozenset({Operator.STOP, Operator.DELETE})
 
@@ -29,9 +29,23 @@ def versions_of(memory: Memory, services: Iterable[str]) -> dict[str, int]:
 
 def leaves(before: Applied | None, step: Step) -> Applied | None:
     """The good release that this step is the first to leave; None when it leaves none."""
-    if before is None or not before.digest or before.archived != before.digest:
-        return None
-    return before if step.digest != before.digest else None
+    return before if before is not None and is_good(before) and step.digest != before.digest else None
+
+
+def is_good(applied: Applied) -> bool:
+    """Whether what is applied can be gone back to: no other release has touched the service since."""
+    return bool(applied.digest) and applied.archived == applied.digest
+
+
+def left_for(fresh: Memory, memory: Memory) -> list[Applied]:
+    """The good releases that these services have now and will not have when `fresh` is in their place."""
+    known = (memory[name] for name in fresh if name in memory)
+    return [before for before in known if is_good(before) and before.digest != fresh[before.service].digest]
+
+
+def digests(memory: Iterable[Applied]) -> set[str]:
+    """Of all releases that these services run, or may have been touched by."""
+    return {digest for each in memory for digest in (each.digest, each.touched) if digest}
 
 
 def touch(before: Applied | None, step: Step, scripts: Mapping[Operator, str] | None) -> Applied:
@@ -99,6 +113,25 @@ def _next_version(underway: Underway, run: int) -> int:
     return max(run, before.version + 1 if before else 1)
 
 
+def adopt(
+    memory: Memory, desired: Desired, services: Iterable[str], *, version: int, at: float
+) -> dict[str, Applied]:
+    """These services once their present releases are declared applied, without a run; `version` is the least for what changes."""
+    fresh: dict[str, Applied] = {}
+    for name in services:
+        known, release = memory.get(name), desired.releases[name]
+        step_up = max(version, known.version + 1 if known else 1)
+        fresh[name] = adopted(
+            known, desired.services[name], release, version=step_up, revisions=desired.snapshot.ids, at=at
+        )
+    together = {**memory, **fresh}
+    exist = desired.services.keys() | desired.invalid
+    for name, each in fresh.items():
+        needed = [edge.service for edge in desired.services[name].prerequisites if edge.service in exist]
+        fresh[name] = replace(each, prerequisites=versions_of(together, needed))
+    return fresh
+
+
 def adopted(
     known: Applied | None,
     service: Service,
@@ -108,7 +141,7 @@ def adopted(
     revisions: tuple[str, str],
     at: float,
 ) -> Applied:
-    """Memory of a release that is declared applied without a run. Prerequisites are filled in by the caller."""
+    """Memory of one release that is declared applied. Prerequisites are filled in by the caller."""
     return Applied(
         service=service.name,
         digest=release.digest,

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from paiwatch.catalog.service import OnInterruption, Operator
+from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold, Memory, Pin
 from paiwatch.plan.plan import Plan, Step
-from paiwatch.record import layout, memory
+from paiwatch.record import encoding, failing, layout, memory
 from paiwatch.record.memory import Underway
 from paiwatch.record.rows import Begun, FailureRow, Pruned, Unfinished
 from paiwatch.releases.release import Desired, Release
@@ -142,7 +142,7 @@ class Record:
         self._remember(service, touched)
         versions = memory.versions_of(self._applied, step.prerequisites)
         self._underway[run] = Underway(step=step, generation=generation, before=before, versions=versions)
-        return Begun(run=run, marker=_marker(run, random), log=log.with_name(f"{run}.log"))
+        return Begun(run=run, marker=encoding.marker(run, random), log=log.with_name(f"{run}.log"))
 
     def started(self, run: int, identity: Identity) -> None:
         """The run's process is known: after a crash it can be found."""
@@ -167,8 +167,9 @@ class Record:
         step = underway.step
         succeeded = result.outcome is Outcome.SUCCEEDED
         after = self._settled(run, underway, release, at) if succeeded else self._applied.get(step.id.service)
-        cleared = self._cleared(step) if succeeded and step.last else frozenset[str]()
-        failure = None if succeeded else self._failed(step, result, retry_at)
+        cleared = failing.cleared(self._failures, step) if succeeded and step.last else frozenset[str]()
+        known = self._failures.get((step.id.service, step.digest))
+        failure = None if succeeded else failing.failed(known, step, result, retry_at)
         self._ledger.end_run(
             run,
             result,
@@ -192,18 +193,7 @@ class Record:
     def unfinished(self) -> tuple[Unfinished, ...]:
         """At start-up: runs that began and have no end, oldest first."""
         return tuple(
-            Unfinished(
-                run=row["id"],
-                generation=row["generation"],
-                service=row["service"],
-                operator=Operator(row["operator"]),
-                marker=_marker(row["id"], row["marker"]),
-                identity=Identity(pid=row["pid"], started_ticks=row["started_ticks"], boot=row["boot"])
-                if row["pid"] is not None
-                else None,
-                log=layout.log_file(self._state, row["service"], row["id"]),
-                interrupted=OnInterruption(row["interrupted"] or OnInterruption.RERUN),
-            )
+            encoding.unfinished_from_row(row, layout.log_file(self._state, row["service"], row["id"]))
             for row in self._ledger.read_unfinished()
         )
 
@@ -230,15 +220,8 @@ class Record:
     def quarantine(self, service: str, digest: str, *, attempts: int, at: float, note: str = "") -> None:
         """Retries are used up: this release waits for a person. `note` says what else there is to know."""
         known = self._failures.get((service, digest))
-        failure = FailureRow(
-            service=service,
-            digest=digest,
-            attempts=attempts,
-            retry_at=known.retry_at if known else 0.0,
-            quarantined=True,
-            since=at,
-            because="; ".join(filter(None, (known.because if known else "", note))),
-        )
+        because = "; ".join(filter(None, (known.because if known else "", note)))
+        failure = failing.quarantined(known, service, digest, at=at, because=because, attempts=attempts)
         self._ledger.put_failure(failure)
         self._failures[service, digest] = failure
 
@@ -247,15 +230,8 @@ class Record:
     ) -> None:
         """Write pins down, and `failed` as quarantined: the release that the service goes back from."""
         known = self._failures.get((service, failed))
-        failure = FailureRow(
-            service=service,
-            digest=failed,
-            attempts=known.attempts if known else 0,
-            retry_at=known.retry_at if known else 0.0,
-            quarantined=True,
-            since=at,
-            because=(known.because if known else "") or because,
-        )
+        because = (known.because if known else "") or because
+        failure = failing.quarantined(known, service, failed, at=at, because=because)
         self._ledger.rollbacks.pin(pins, failure)
         self._failures[service, failed] = failure
         self._applied |= {name: replace(self._applied[name], pin=pin) for name, pin in pins.items()}
@@ -276,26 +252,10 @@ class Record:
     def adopt(self, desired: Desired, services: Iterable[str], *, at: float) -> None:
         """Declare the present releases of these services applied, without running anything."""
         version = self._ledger.read_latest_run() + 1
-        revisions = desired.snapshot.ids
-        fresh: dict[str, Applied] = {}
-        for name in services:
-            known, release = self._applied.get(name), desired.releases[name]
-            step_up = max(version, known.version + 1 if known else 1)
-            fresh[name] = memory.adopted(
-                known, desired.services[name], release, version=step_up, revisions=revisions, at=at
-            )
-        together = self._applied | fresh
-        exist = desired.services.keys() | desired.invalid
-        for name, each in fresh.items():
-            needed = [edge.service for edge in desired.services[name].prerequisites if edge.service in exist]
-            fresh[name] = replace(each, prerequisites=memory.versions_of(together, needed))
-        left = [
-            each
-            for each in map(self._applied.get, fresh)
-            if each is not None and each.archived == each.digest
-        ]
-        left = [each for each in left if each.digest and each.digest != fresh[each.service].digest]
-        self._ledger.put_adopted(fresh.values(), left, self._ledger.read_latest_generation())
+        fresh = memory.adopt(self._applied, desired, services, version=version, at=at)
+        self._ledger.put_adopted(
+            fresh.values(), memory.left_for(fresh, self._applied), self._ledger.read_latest_generation()
+        )
         self._applied |= fresh
         self._forget_failures(fresh.keys())
 
@@ -306,18 +266,16 @@ class Record:
         gone, formers = self._ledger.prune(
             keep_runs=runs, keep_generations=generations, keep_releases=releases
         )
-        needed = {
-            digest for each in self._applied.values() for digest in (each.digest, each.touched) if digest
-        }
+        needed = memory.digests(self._applied.values())
         needed |= {underway.step.digest for underway in self._underway.values()}
         logs = tuple(layout.log_file(self._state, service, run) for service, run in gone)
         return Pruned(logs=logs, keep=formers | needed)
 
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
     def _unless_held(self, hold: Hold | None) -> Hold | None:
         """What a person said outlives what a crash says."""
         return hold if hold is not None and hold.service not in self._holds else None
-
-    # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _settled(self, run: int, underway: Underway, release: Release | None, at: float) -> Applied | None:
         now = self._applied[underway.step.id.service]
@@ -326,27 +284,6 @@ class Record:
         )
         after = memory.settle(now, underway, release, run=run, revisions=revisions, at=at)
         return after and replace(after, pin=now.pin)  # it may have been rolled back while this ran
-
-    def _failed(self, step: Step, result: RunResult, retry_at: float) -> FailureRow | None:
-        """An interruption is nobody's fault: it counts no attempt."""
-        known = self._failures.get((step.id.service, step.digest))
-        counts = result.outcome is not Outcome.INTERRUPTED
-        if known is None and not counts:
-            return None
-        return FailureRow(
-            service=step.id.service,
-            digest=step.digest,
-            attempts=(known.attempts if known else 0) + counts,
-            retry_at=max(retry_at, known.retry_at) if known else retry_at,
-            quarantined=known.quarantined if known else False,
-            since=known.since if known else 0.0,
-            because=result.message if counts or known is None else known.because,
-        )
-
-    def _cleared(self, step: Step) -> frozenset[str]:
-        """Releases of the service whose failures this success ends: a rollback proves nothing of the one it replaces."""
-        known = frozenset(digest for service, digest in self._failures if service == step.id.service)
-        return known & {step.digest} if step.instead_of else known
 
     def _remember(self, service: str, after: Applied | None) -> None:
         if after is None:
@@ -357,8 +294,3 @@ class Record:
     def _forget_failures(self, services: Iterable[str]) -> None:
         gone = frozenset(services)
         self._failures = {key: row for key, row in self._failures.items() if key[0] not in gone}
-
-
-def _marker(run: int, random: str) -> str:
-    """PAIWATCH_RUN_ID: readable by its number, unique across restarts and state folders by the random part."""
-    return f"{run}-{random}"
