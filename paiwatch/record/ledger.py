@@ -5,16 +5,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.failpoint import reach
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.plan import Plan, Step
-from paiwatch.record import database, encoding, rollbacks
+from paiwatch.record import database, encoding, retention, rollbacks
 from paiwatch.record.approvals import Approvals
 from paiwatch.record.encoding import milliseconds
+from paiwatch.record.known import Known
 from paiwatch.record.rollbacks import Rollbacks
 from paiwatch.record.rows import FailureRow
 from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
@@ -35,6 +36,7 @@ class Ledger:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._connection = database.open_writer(file)
+        self.known = Known(self._transaction)
         self.approvals = Approvals(self._transaction)
         self.rollbacks = Rollbacks(self._transaction)
 
@@ -50,48 +52,6 @@ class Ledger:
             reach("record.uncommitted")
         with suppress(OSError):  # only death can come here: what is durable has not failed
             reach(written)
-
-    # ── what is known at the start ──────────────────────────────────────────────────────────────────────────────────
-
-    def read_applied(self) -> dict[str, Applied]:
-        """All of it, by service, with pins."""
-        with self._transaction() as connection:
-            return rollbacks.read_applied(connection)
-
-    def read_holds(self) -> dict[str, Hold]:
-        """Persons' holds, by service."""
-        with self._transaction() as connection:
-            rows = connection.execute(select(holds).order_by(holds.c.service)).mappings().all()
-        return {row["service"]: encoding.hold_from_row(dict(row)) for row in rows}
-
-    def read_failures(self) -> dict[tuple[str, str], FailureRow]:
-        """Failures in a row, by service and release."""
-        with self._transaction() as connection:
-            rows = connection.execute(select(failures).order_by(*failures.primary_key)).mappings().all()
-        return {(row["service"], row["digest"]): encoding.failure_from_row(dict(row)) for row in rows}
-
-    def read_latest_generation(self) -> int:
-        """The newest id, 0 before the first."""
-        with self._transaction() as connection:
-            return int(connection.execute(select(func.max(generations.c.id))).scalar_one() or 0)
-
-    def read_latest_run(self) -> int:
-        """The newest id, 0 before the first."""
-        with self._transaction() as connection:
-            return int(connection.execute(select(func.max(runs.c.id))).scalar_one() or 0)
-
-    def read_revisions(self, generation: int) -> tuple[str, str]:
-        """Config and src revision ids of a generation."""
-        chosen = select(generations.c.config_id, generations.c.src_id).where(generations.c.id == generation)
-        with self._transaction() as connection:
-            row = connection.execute(chosen).one_or_none()
-        return (row.config_id, row.src_id) if row else ("", "")
-
-    def read_unfinished(self) -> list[Mapping[str, Any]]:
-        """Rows of runs without an end, oldest first."""
-        with self._transaction() as connection:
-            chosen = select(runs).where(runs.c.ended.is_(None)).order_by(runs.c.id)
-            return [dict(row) for row in connection.execute(chosen).mappings()]
 
     # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -277,16 +237,9 @@ class Ledger:
 
         Gives the runs deleted, and the digests of the former releases that are left.
         """
-        rank = func.row_number().over(partition_by=runs.c.service, order_by=runs.c.id.desc()).label("rank")
-        ranked = select(runs.c.id, runs.c.service, runs.c.ended, rank).subquery()
-        old = select(ranked.c.service, ranked.c.id).where(
-            ranked.c.rank > keep_runs, ranked.c.ended.is_not(None)
-        )
         with self._transaction("record.pruned") as connection:
-            gone = [(row.service, row.id) for row in connection.execute(old.order_by(ranked.c.id))]
-            if gone:
-                connection.execute(runs.delete().where(runs.c.id.in_(select(old.subquery().c.id))))
-            _prune_generations(connection, keep_generations)
+            gone = retention.prune_runs(connection, keep_runs)
+            retention.prune_generations(connection, keep_generations)
             formers = rollbacks.prune(connection, keep_releases)
         with database.faults(self._file), self._connection.begin():
             database.give_back_space(self._connection)
@@ -321,15 +274,3 @@ def _mark_step(
             "because": because,
         },
     )
-
-
-def _prune_generations(connection: Connection, keep: int) -> None:
-    newest = select(generations.c.id).order_by(generations.c.id.desc()).limit(keep)
-    connection.execute(
-        delete(generations).where(
-            generations.c.closed.is_not(None),
-            generations.c.id.not_in(newest),
-            generations.c.id.not_in(select(runs.c.generation)),
-        )
-    )
-    connection.execute(delete(steps).where(steps.c.generation.not_in(select(generations.c.id))))

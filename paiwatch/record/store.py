@@ -33,9 +33,9 @@ class Record:
     def __init__(self, state: Path, ledger: "Ledger") -> None:
         self._state = state
         self._ledger = ledger
-        self._applied = ledger.read_applied()
-        self._holds = ledger.read_holds()
-        self._failures = ledger.read_failures()
+        self._applied = ledger.known.applied()
+        self._holds = ledger.known.holds()
+        self._failures = ledger.known.failures()
         self._underway: dict[int, Underway] = {}
         self._revisions: dict[int, tuple[str, str]] = {}  # of open generations
 
@@ -91,8 +91,8 @@ class Record:
 
     def latest_generation(self) -> tuple[int, tuple[str, str]]:
         """The newest generation's number and its config and src revision ids; 0 and empty ones before the first."""
-        newest = self._ledger.read_latest_generation()
-        return newest, self._ledger.read_revisions(newest)
+        newest = self._ledger.known.latest_generation()
+        return newest, self._ledger.known.revisions(newest)
 
     def accept(self, plan: Plan, config: Revision, src: Revision, *, at: float) -> int:
         """Write the plan down as a generation with its steps and reasons (also an empty one); gives its number."""
@@ -194,7 +194,7 @@ class Record:
         """At start-up: runs that began and have no end, oldest first."""
         return tuple(
             encoding.unfinished_from_row(row, layout.log_file(self._state, row["service"], row["id"]))
-            for row in self._ledger.read_unfinished()
+            for row in self._ledger.known.unfinished()
         )
 
     def interrupt(self, run: int, *, at: float, because: str, hold: Hold | None = None) -> None:
@@ -251,10 +251,10 @@ class Record:
 
     def adopt(self, desired: Desired, services: Iterable[str], *, at: float) -> None:
         """Declare the present releases of these services applied, without running anything."""
-        version = self._ledger.read_latest_run() + 1
+        version = self._ledger.known.latest_run() + 1
         fresh = memory.adopt(self._applied, desired, services, version=version, at=at)
         self._ledger.put_adopted(
-            fresh.values(), memory.left_for(fresh, self._applied), self._ledger.read_latest_generation()
+            fresh.values(), memory.left_for(fresh, self._applied), self._ledger.known.latest_generation()
         )
         self._applied |= fresh
         self._forget_failures(fresh.keys())
@@ -279,7 +279,7 @@ class Record:
 
     def _settled(self, run: int, underway: Underway, release: Release | None, at: float) -> Applied | None:
         now = self._applied[underway.step.id.service]
-        revisions = self._revisions.get(underway.generation) or self._ledger.read_revisions(
+        revisions = self._revisions.get(underway.generation) or self._ledger.known.revisions(
             underway.generation
         )
         after = memory.settle(now, underway, release, run=run, revisions=revisions, at=at)
