@@ -4,15 +4,13 @@ One walk over the composed nodes gives the values, their places and every fault.
 exception; it reads no files and knows no schema.
 """
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from sys import intern
 from typing import Any
 
 import yaml
 
+from paiwatch import collector
 from paiwatch.document import Document, Mark, Path
 from paiwatch.problem import Problem
 from paiwatch.scalar import Surprise, read_scalar
@@ -66,24 +64,11 @@ def parse(text: bytes | str, *, file: str, dialect: Dialect, placed: int = MAX_D
     decoded = decode(text, file)
     if isinstance(decoded, Problem):
         return Document(file=file, value=None, problems=(decoded,))
-    with _collector_paused(when=len(decoded) > _LARGE):
+    with collector.paused(when=len(decoded) > _LARGE):
         try:
             return _read(decoded, file, dialect, placed)
         except yaml.YAMLError as error:
             return Document(file=file, value=None, problems=(_syntax_problem(error, file),))
-
-
-@contextmanager
-def _collector_paused(*, when: bool) -> Iterator[None]:
-    """Pause the cyclic garbage collector: each of its passes visits every node made so far, which makes large files quadratic."""
-    pause = when and gc.isenabled()
-    if pause:
-        gc.disable()
-    try:
-        yield
-    finally:
-        if pause:
-            gc.enable()
 
 
 def _read(text: str, file: str, dialect: Dialect, placed: int) -> Document:
