@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.ground import LIMIT, Ground, NotMeasuredError, Scale
 from bench.tables import Budget, Row, Table, median
 from paiwatch.convergence.events import Outcome
-from paiwatch.operators import script
+from paiwatch.operators import reaping, script
 from paiwatch.operators.run import Identity, RunOrder
 from paiwatch.scrub import Scrubber
 
@@ -81,7 +81,9 @@ def _spawn_rows(ground: Ground, stage: Path, scale: Scale, parallel: int) -> lis
         round_ = (
             _xargs(ground, stage, count, parallel),
             _timed(lambda: _many(count, parallel, lambda _: _bare(ground, stage))),
-            _timed(lambda: _many(count, parallel, lambda n: _run(_order(ground, stage, n)))),
+            _timed(
+                lambda: _as_in_the_daemon(_many(count, parallel, lambda n: _run(_order(ground, stage, n))))
+            ),
         )
         if number:
             xargs.append(round_[0] / count)
@@ -123,6 +125,13 @@ async def _many(count: int, parallel: int, one: Callable[[int], Awaitable[None]]
     async with asyncio.TaskGroup() as lanes:
         for _ in range(parallel):
             lanes.create_task(lane())
+
+
+async def _as_in_the_daemon(work: Awaitable[None]) -> None:
+    """With the daemon's way to learn that a script has ended; asyncio's own again afterwards."""
+    reaping.by_descriptor()
+    await work
+    asyncio.set_child_watcher(None)
 
 
 async def _bare(ground: Ground, stage: Path) -> None:

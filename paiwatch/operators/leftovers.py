@@ -162,19 +162,7 @@ def _has_marker(pid: int, marker: str) -> bool:
     """Of a process that is not ours to read, no. A zombie has no environment any more."""
     if pid == os.getpid():
         return False
-    try:
-        descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        content = b""
-        while piece := os.read(descriptor, 1 << 20):
-            content += piece
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return f"\0PAIWATCH_RUN_ID={marker}\0".encode() in b"\0" + content
+    return f"\0PAIWATCH_RUN_ID={marker}\0".encode() in b"\0" + _read(f"/proc/{pid}/environ")
 
 
 def _newest() -> int:
@@ -187,12 +175,31 @@ def _pids() -> Iterator[int]:
 
 
 def _stat(pid: int) -> _Stat | None:
+    fields = (
+        _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    )  # the name before may hold spaces and brackets
+    return (
+        _Stat(state=fields[0].decode(), session=int(fields[3]), started_ticks=int(fields[19]))
+        if fields
+        else None
+    )
+
+
+def _read(file: str) -> bytes:
+    """A file of /proc, with as little around it as can be: it is done for every process; b"" when it cannot be read."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None
-    fields = text.rpartition(")")[2].split()  # the name before may hold spaces and brackets
-    return _Stat(state=fields[0], session=int(fields[3]), started_ticks=int(fields[19]))
+        return b""
+    try:
+        content = b""
+        while piece := os.read(descriptor, 1 << 20):
+            content += piece
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    return content
 
 
 @cache
