@@ -39,8 +39,11 @@ async def run(settings: Settings, scrubber: Scrubber, listen: Listener) -> None:
         parts.tell(DaemonMoved(phase=Phase.STARTED))
         try:
             await _serve(parts)
-        except* PaiwatchError as together:
-            raise _first(together) from together
+        except BaseExceptionGroup as together:  # not except*: early Pythons 3.11 wrap what is raised there
+            expected, bugs = together.split(PaiwatchError)
+            if expected is None or bugs is not None:
+                raise
+            raise _first(expected) from together
         finally:
             await control.stop()
             parts.tell(DaemonMoved(phase=Phase.STOPPED))

@@ -14,6 +14,7 @@ from typing import Any
 from paiwatch import client
 from tests.e2e.nursery import Hatched, Nursery
 
+_WHO = ("AUTHOR", "COMMITTER")
 LIMIT = 30.0  # seconds any wait may take
 
 _SCRIPT = """\
@@ -205,8 +206,16 @@ class Platform:
 
     @staticmethod
     def git(folder: Path, *words: str) -> str:
-        """Run git."""
-        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout
+        """Run git, as somebody whose name it knows."""
+        identity = {f"GIT_{who}_{what}": "ana@example.com" for who in _WHO for what in ("NAME", "EMAIL")}
+        return subprocess.run(
+            ["git", *words],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**identity, "GIT_CONFIG_GLOBAL": "/dev/null", **os.environ},
+        ).stdout
 
 
 def overlaps(trace: Iterable[Trace]) -> list[str]:

@@ -225,7 +225,7 @@ def test_daemon_that_must_end_during_an_outage_says_so_and_the_next_one_makes_up
     with locked(platform.root / "state" / "record.db"):
         gate.touch()
         platform.wait_until(lambda: "state" in faults(platform), "the outage is told")
-        assert platform.stop() == 1
+        assert platform.stop() == 1, platform.log()[-4000:]
     assert "not everything could be written down" in platform.log()
     platform.start()
     platform.wait_settled(head(platform))

@@ -82,12 +82,18 @@ def plain(content: str) -> Entry:
 
 
 def children() -> set[int]:
-    """Processes that this one started and that still exist."""
+    """Processes of other programs that this one started and that still exist: not the forks that other tests keep."""
     found: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(FileNotFoundError):  # a thread that just ended
-            found.update(int(pid) for pid in (task / "children").read_text().split())
+            found.update(int(pid) for pid in (task / "children").read_text().split() if not _is_fork(pid))
     return found
+
+
+def _is_fork(pid: str) -> bool:
+    with contextlib.suppress(OSError):
+        return (Path("/proc") / pid / "exe").readlink() == Path("/proc/self/exe").readlink()
+    return False
 
 
 def descriptors() -> int:

@@ -120,11 +120,16 @@ class Lab:
                 f"{error}; console:\n{(self._state / 'console').read_text()[-4000:]}"
             ) from error
 
+    def _has_pid(self) -> bool:
+        """Whether it is written: the file is there a moment before."""
+        file = self._state / "pid"
+        return file.exists() and bool(file.read_text().strip())
+
     def _has_booted(self) -> bool:
         assert self._unshare is not None
         if self._unshare.poll() is not None:
             raise TimeoutError("it ended while booting")
-        if not (self._state / "pid").exists() or not (self.root / "run/systemd/private").exists():
+        if not self._has_pid() or not (self.root / "run/systemd/private").exists():
             return False
         return self.run("systemctl", "is-system-running", check=False) in {"running", "degraded"}
 
@@ -178,7 +183,7 @@ class Lab:
 
     def _power_off(self, unshare: "subprocess.Popen[bytes]") -> None:
         try:
-            if unshare.poll() is None and (self._state / "pid").exists():
+            if unshare.poll() is None and self._has_pid():
                 os.kill(self.pid, signal.SIGRTMIN + 4)  # systemd: start poweroff.target
                 unshare.wait(timeout=15)
         except (subprocess.TimeoutExpired, ProcessLookupError):
