@@ -61,7 +61,11 @@ class Signatures:
         """Each commit, and what is wrong with its signature ("": nothing)."""
         form = "--format=%H%x00%G?%x00%GK"
         words = (*self._options(), "log", "-z", "--no-walk=unsorted", form, "--end-of-options", *commits)
-        answer = self._calls.run(*words, env={"GNUPGHOME": str(self._gnupg)})
+        places = {
+            "GNUPGHOME": str(self._gnupg),
+            "TMPDIR": str(self._gnupg.parent),
+        }  # git writes signatures to files
+        answer = self._calls.run(*words, env=places)
         if (
             answer.status == -signal.SIGPIPE
         ):  # git 2.39 dies of a checker that gives up early on a broken signature
