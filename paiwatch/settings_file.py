@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from paiwatch import settings_rules, shape
-from paiwatch.document import Document
+from paiwatch.document import Document, problem_at
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem, Severity, errors
 from paiwatch.settings import Logging, Operators, Section, Settings, Source
@@ -160,16 +160,18 @@ def _file_faults(settings: Settings, document: Document) -> Iterator[Problem]:
             path: Path | None = getattr(source, key)
             if path is not None and (fault := _secret_file_fault(path, is_public=key == "known_hosts")):
                 severity, message, remedy = fault
-                yield _at(document, (name, key), severity, f"'{name}.{key}': {path} {message}", remedy)
+                yield problem_at(severity, document, (name, key), f"'{name}.{key}': {path} {message}", remedy)
         for key, found in (
             ("allowed_signers", signers.allowed_fault(source.allowed_signers)),
             ("keyring", signers.keyring_fault(source.keyring)),
         ):
             if found is not None and source.rules.verifies:
-                yield _at(document, (name, key), Severity.ERROR, f"'{name}.{key}': {found[0]}", found[1])
+                yield problem_at(
+                    Severity.ERROR, document, (name, key), f"'{name}.{key}': {found[0]}", found[1]
+                )
         if source.directory is not None and _lies_in(settings.state, source.directory):
             message = f"'state' lies in '{name}.directory': whatever paiwatch writes would look like a change"
-            yield _at(document, ("state",), Severity.ERROR, message, "put one of them elsewhere")
+            yield problem_at(Severity.ERROR, document, ("state",), message, "put one of them elsewhere")
 
 
 def _secret_file_fault(path: Path, *, is_public: bool) -> tuple[Severity, str, str] | None:
@@ -189,15 +191,3 @@ def _secret_file_fault(path: Path, *, is_public: bool) -> tuple[Severity, str, s
 
 def _lies_in(inner: Path, outer: Path) -> bool:
     return inner.resolve().is_relative_to(outer.resolve())
-
-
-def _at(document: Document, where: tuple[str, ...], severity: Severity, message: str, remedy: str) -> Problem:
-    mark = document.locate(where)
-    return Problem(
-        file=document.file,
-        line=mark.line,
-        column=mark.column,
-        severity=severity,
-        message=message,
-        remedy=remedy,
-    )

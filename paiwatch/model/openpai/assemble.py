@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from paiwatch.document import Document
+from paiwatch.document import Document, problem_at
 from paiwatch.model.doubts import Doubt
 from paiwatch.model.openpai import layout as layouts
 from paiwatch.model.openpai.conversion import Converted, convert
@@ -203,12 +203,4 @@ def _at(
     remedy: str,
     severity: Severity = Severity.ERROR,
 ) -> Problem:
-    mark = document.locate(where)
-    return Problem(
-        file=document.file,
-        line=mark.line,
-        column=mark.column,
-        severity=severity,
-        message=message,
-        remedy=remedy,
-    )
+    return problem_at(severity, document, where, message, remedy)

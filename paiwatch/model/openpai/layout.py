@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paiwatch import shape
-from paiwatch.document import Document, Path
+from paiwatch.document import Document, Path, problem_at
 from paiwatch.model.doubts import Doubt
 from paiwatch.problem import Problem, Severity
 
@@ -139,12 +139,4 @@ def _master_faults(document: Document, layout: Mapping[str, Any]) -> Iterator[Pr
 def _problem(
     document: Document, where: Path, message: str, remedy: str, severity: Severity = Severity.ERROR
 ) -> Problem:
-    mark = document.locate(where)
-    return Problem(
-        file=document.file,
-        line=mark.line,
-        column=mark.column,
-        severity=severity,
-        message=message,
-        remedy=remedy,
-    )
+    return problem_at(severity, document, where, message, remedy)

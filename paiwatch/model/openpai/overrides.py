@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paiwatch import shape
-from paiwatch.document import Document
+from paiwatch.document import Document, problem_at
 from paiwatch.model.doubts import Doubt
 from paiwatch.model.openpai.conversion import Converted
 from paiwatch.model.openpai.vocabulary import Vocabulary
@@ -185,20 +185,8 @@ def _find(value: Any, path: KeyPath) -> tuple[bool, Any]:
 
 
 def _warning(services: Document, where: KeyPath, message: str, remedy: str) -> Problem:
-    return _problem(services, where, message, remedy, Severity.WARNING)
+    return problem_at(Severity.WARNING, services, where, message, remedy)
 
 
 def _error(services: Document, where: KeyPath, message: str, remedy: str) -> Problem:
-    return _problem(services, where, message, remedy, Severity.ERROR)
-
-
-def _problem(services: Document, where: KeyPath, message: str, remedy: str, severity: Severity) -> Problem:
-    mark = services.locate(where)
-    return Problem(
-        file=services.file,
-        line=mark.line,
-        column=mark.column,
-        severity=severity,
-        message=message,
-        remedy=remedy,
-    )
+    return problem_at(Severity.ERROR, services, where, message, remedy)
