@@ -128,3 +128,15 @@ def all_applied(desired: Desired) -> dict[str, Applied]:
         )
         for name, release in desired.releases.items()
     }
+
+
+def edit_trees(
+    config: dict[str, str], src: dict[str, str], edits: Iterable[tuple[str, str, str | None]]
+) -> None:
+    """Edit the texts of two trees: each edit is a side (config or src), a path, and the new text (None: the file goes)."""
+    for side, path, text in edits:
+        texts = config if side == "config" else src
+        if text is None:
+            texts.pop(path, None)
+        else:
+            texts[path] = text

@@ -18,6 +18,7 @@ from paiwatch.releases import seal
 from paiwatch.releases.release import Desired, Read, ReleaseFile
 from paiwatch.snapshot import Mode
 from paiwatch.survey import Survey
+from tests.builders import edit_trees
 from tests.test_survey import (
     SERVICES,
     Shop,
@@ -218,12 +219,12 @@ def test_a_primed_survey_equals_a_cold_one(
     past: list[Any], since: list[Any], harm: dict[str, Damage], names: list[str], *, mixed_up: bool
 ) -> None:
     shop = a_small_shop()
-    change(shop, past)
+    edit_trees(shop.config, shop.src, past)
     memory = remembered(shop.look(a_survey()))
     memory = {name: harm[name](one) if name in harm else one for name, one in memory.items()}
     if mixed_up:
         memory = {other: memory[name] for name, other in zip(SERVICES, names, strict=True) if name in memory}
-    change(shop, since)
+    edit_trees(shop.config, shop.src, since)
 
     survey, fresh = primed(memory), a_survey()
     warm, cold = shop.look(survey), shop.look(fresh)
@@ -233,14 +234,5 @@ def test_a_primed_survey_equals_a_cold_one(
     for name, release in cold.releases.items():
         assert warm.releases[name].reads == release.reads
         assert survey.render(name) == fresh.render(name)
-    change(shop, past)
+    edit_trees(shop.config, shop.src, past)
     assert shop.look(survey) == shop.look(fresh) == shop.look(a_survey())
-
-
-def change(shop: Shop, edits: list[Any]) -> None:
-    for side, path, text in edits:
-        texts = shop.config if side == "config" else shop.src
-        if text is None:
-            texts.pop(path, None)
-        else:
-            texts[path] = text

@@ -15,6 +15,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.settings import Logging
 from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
 from paiwatch.survey import Survey
+from tests.builders import edit_trees
 
 
 class Shop:
@@ -297,12 +298,7 @@ def test_looking_again_equals_looking_for_the_first_time(history: list[list[Any]
     shop.look(survey)
 
     for edits in history:
-        for side, path, text in edits:
-            texts = shop.config if side == "config" else shop.src
-            if text is None:
-                texts.pop(path, None)
-            else:
-                texts[path] = text
+        edit_trees(shop.config, shop.src, edits)
         again, first = shop.look(survey), shop.look(fresh := a_survey())
         if first.is_broken:  # then the secrets of the last good look are still masked
             again = replace(again, secrets=first.secrets)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from paiwatch.problem import Problem, errors
 from paiwatch.releases.release import Desired
+from tests.builders import edit_trees
 from tests.openpai_tree import LAYOUT, SERVICES, SRC, Olympus
 
 
@@ -297,12 +298,7 @@ def test_looking_again_equals_looking_for_the_first_time(
     olympus.look()
 
     for edits in history:
-        for side, path, text in edits:
-            texts = olympus.config if side == "config" else olympus.src
-            if text is None:
-                texts.pop(path, None)
-            else:
-                texts[path] = text
+        edit_trees(olympus.config, olympus.src, edits)
         again, first = olympus.look(), olympus.look(fresh := olympus.another())
         assert told(again) == told(first)
         for name in first.releases:

@@ -12,7 +12,7 @@ from paiwatch.failpoint import reach
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.plan import Plan, Step
-from paiwatch.record import database, encoding, retention, rollbacks
+from paiwatch.record import encoding, retention, rollbacks, sqlite
 from paiwatch.record.approvals import Approvals
 from paiwatch.record.encoding import milliseconds
 from paiwatch.record.known import Known
@@ -35,19 +35,19 @@ class Ledger:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._connection = database.open_writer(file)
+        self._connection = sqlite.open_writer(file)
         self.known = Known(self._transaction)
         self.approvals = Approvals(self._transaction)
         self.rollbacks = Rollbacks(self._transaction)
 
     def close(self) -> None:
         """Close the file."""
-        database.close(self._connection)
+        sqlite.close(self._connection)
 
     @contextmanager
     def _transaction(self, written: str = "") -> Iterator[Connection]:
         """One transaction; `written` is the fail-point that is reached once it is durable."""
-        with database.faults(self._file), self._connection.begin():
+        with sqlite.faults(self._file), self._connection.begin():
             yield self._connection
             reach("record.uncommitted")
         with suppress(OSError):  # only death can come here: what is durable has not failed
@@ -241,8 +241,8 @@ class Ledger:
             gone = retention.prune_runs(connection, keep_runs)
             retention.prune_generations(connection, keep_generations)
             formers = rollbacks.prune(connection, keep_releases)
-        with database.faults(self._file), self._connection.begin():
-            database.give_back_space(self._connection)
+        with sqlite.faults(self._file), self._connection.begin():
+            sqlite.give_back_space(self._connection)
         return gone, formers
 
 

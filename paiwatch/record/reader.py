@@ -11,7 +11,7 @@ from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Kind
-from paiwatch.record import database, encoding, layout, rollbacks
+from paiwatch.record import encoding, layout, rollbacks, sqlite
 from paiwatch.record.approvals import read_held
 from paiwatch.record.encoding import seconds
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
@@ -20,7 +20,7 @@ from paiwatch.record.schema import failures, generations, holds, runs, steps
 
 def open_reader(state: Path) -> "Reader | None":
     """None when the record is not made yet. Raises StoreError."""
-    connection = database.open_reader(layout.record_file(state))
+    connection = sqlite.open_reader(layout.record_file(state))
     return None if connection is None else Reader(state, connection)
 
 
@@ -33,10 +33,10 @@ class Reader:
 
     def close(self) -> None:
         """Close the file."""
-        database.close(self._connection)
+        sqlite.close(self._connection)
 
     def _all(self, statement: Select[Any]) -> Sequence[RowMapping]:
-        with database.faults(layout.record_file(self._state)), self._connection.begin():
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
             return self._connection.execute(statement).mappings().all()
 
     def generations(self, *, limit: int) -> tuple[GenerationRow, ...]:
@@ -72,12 +72,12 @@ class Reader:
 
     def applied(self) -> Mapping[str, Applied]:
         """By service."""
-        with database.faults(layout.record_file(self._state)), self._connection.begin():
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
             return rollbacks.read_applied(self._connection)
 
     def held_plan(self) -> HeldPlan | None:
         """The plan that waits for an approval."""
-        with database.faults(layout.record_file(self._state)), self._connection.begin():
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
             return read_held(self._connection)
 
     def holds(self) -> dict[str, Hold]:

@@ -3,6 +3,7 @@
 Times are INTEGER milliseconds since the epoch; JSON is TEXT; flags are 0 and 1.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
@@ -28,6 +29,14 @@ metadata = MetaData()
 
 def _text(name: str) -> Column[str]:
     return Column(name, Words, nullable=False, server_default="")
+
+
+def _release() -> Iterator[Column[Any]]:
+    """What is remembered of a release that ran successfully; `timeout` is milliseconds."""
+    for name in ("version", "at", "timeout"):
+        yield Column(name, Integer, nullable=False)
+    for name in ("config", "src", "files", "reads", "scripts", "folder", "env", "watched", "seal"):
+        yield _text(name)
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
@@ -92,40 +101,18 @@ applied = Table(
     _text("digest"),
     _text("touched"),
     _text("touched_by"),
-    Column("version", Integer, nullable=False),
     _text("prerequisites"),
-    _text("config"),
-    _text("src"),
-    Column("at", Integer, nullable=False),
-    _text("files"),
-    _text("reads"),
-    _text("scripts"),
-    _text("folder"),
-    _text("env"),
-    Column("timeout", Integer, nullable=False),  # milliseconds
-    _text("watched"),
-    _text("seal"),
+    *_release(),
 )
 
-#: Releases that ran successfully before the present one; columns as in applied.
+#: Releases that ran successfully before the present one.
 formers = Table(
     "formers",
     metadata,
     Column("service", Words, primary_key=True),
     Column("digest", Words, primary_key=True),
     Column("left_in", Integer, nullable=False),  # the generation that went on to another
-    Column("version", Integer, nullable=False),
-    _text("config"),
-    _text("src"),
-    Column("at", Integer, nullable=False),
-    _text("files"),
-    _text("reads"),
-    _text("scripts"),
-    _text("folder"),
-    _text("env"),
-    Column("timeout", Integer, nullable=False),
-    _text("watched"),
-    _text("seal"),
+    *_release(),
 )
 
 #: Services that are rolled back, each to one of its formers.

@@ -76,7 +76,7 @@ class Hatched:
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired("paiwatch", timeout)
-            time.sleep(0.005)
+            time.sleep(0.005)  # a bounded poll of a process that is not our child
         return code
 
     def send_signal(self, number: signal.Signals) -> None:

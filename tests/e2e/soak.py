@@ -75,7 +75,7 @@ class Soak:
             for _ in range(world.chance.choice((1, 1, 2, 4))):
                 world.edit()
             world.push(f"push {count}")
-            time.sleep(world.chance.choice((0.0, 0.05, 0.2, 0.6)))
+            time.sleep(world.chance.choice((0.0, 0.05, 0.2, 0.6)))  # people's own pace
             yield from self.make_trouble()
             yield from self.look()
         if self.mischief is not None:
@@ -106,7 +106,7 @@ class Soak:
                 except AssertionError as fault:
                     yield f"history without a daemon: {fault}"
             lab.start()
-            time.sleep(chance.random() * 2.5)
+            time.sleep(chance.random() * 2.5)  # the instant of the next death
 
     def look(self) -> Iterator[str]:
         """The daemon lives and is measured."""
@@ -129,7 +129,7 @@ class Soak:
             is_there = (progress.get("snapshot") or {}).get("config") == commit
             if is_there and progress.get("settled") and not list(end_state(self.world)):
                 return
-            time.sleep(0.1)
+            time.sleep(0.1)  # a bounded poll of a real daemon; nothing signals us
         yield f"not settled on {commit}: {json.dumps(lab.json('status'), indent=1)[-3000:]}"
 
 

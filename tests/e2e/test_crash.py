@@ -222,7 +222,7 @@ def test_killed_at_random_instants_it_converges_and_the_history_has_every_run_on
         wreck.lab.kill()
         wreck.unmark()
         wreck.start()
-        time.sleep(chance.random() * 1.2)
+        time.sleep(chance.random() * 1.2)  # how far the start gets before the next
     wreck.recover("random instants")
 
     told = wreck.lab.json("history", "-n", "1000")

@@ -18,9 +18,7 @@ def alice(tmp_path: Path) -> SshKey:
 
 @pytest.fixture
 def allowed(tmp_path: Path, alice: SshKey) -> Path:
-    file = tmp_path / "allowed_signers"
-    file.write_text(alice.line())
-    return file
+    return alice.allowed_by(tmp_path / "allowed_signers")
 
 
 def follow(platform: Platform, rules: str) -> None:

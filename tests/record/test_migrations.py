@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, inspect
 
 from paiwatch.errors import StoreError
-from paiwatch.record import database
+from paiwatch.record import sqlite
 from paiwatch.record.history import History
 from paiwatch.record.migrations import MIGRATIONS, newest, version_of
 from paiwatch.record.schema import metadata
@@ -48,7 +48,7 @@ def test_every_version_opens_with_what_it_remembered(tmp_path: Path, version: in
 
 
 def test_a_new_file_has_the_tables_that_statements_are_built_from(tmp_path: Path) -> None:
-    connection = database.open_writer(tmp_path / "record.db")
+    connection = sqlite.open_writer(tmp_path / "record.db")
     with connection.begin():
         found = inspect(connection)
         assert {
@@ -59,18 +59,18 @@ def test_a_new_file_has_the_tables_that_statements_are_built_from(tmp_path: Path
             name: {(column.name, str(column.type)) for column in table.columns}
             for name, table in metadata.tables.items()
         }
-    database.close(connection)
+    sqlite.close(connection)
 
 
 def test_a_migration_keeps_a_private_copy_of_the_file_as_it_was(tmp_path: Path) -> None:
     file = a_file_of_version(1, tmp_path)
 
-    connection = database.open_writer(file, [*MIGRATIONS[:1], (2, add_colour)])
+    connection = sqlite.open_writer(file, [*MIGRATIONS[:1], (2, add_colour)])
 
     with connection.begin():
         assert version_of(connection) == 2
         assert connection.exec_driver_sql("SELECT DISTINCT colour FROM runs").scalars().all() == ["red"]
-    database.close(connection)
+    sqlite.close(connection)
     copy = tmp_path / "record.db.1.bak"
     assert copy.stat().st_mode & 0o777 == 0o600
     with sqlite3.connect(copy) as before:
@@ -83,18 +83,18 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     file = a_file_of_version(1, tmp_path)
 
     with pytest.raises(StoreError, match="syntax error"):
-        database.open_writer(file, [*MIGRATIONS[:1], (2, add_colour), (3, spoil)])
+        sqlite.open_writer(file, [*MIGRATIONS[:1], (2, add_colour), (3, spoil)])
 
-    connection = database.open_writer(file, MIGRATIONS[:1])
+    connection = sqlite.open_writer(file, MIGRATIONS[:1])
     with connection.begin():
         assert version_of(connection) == 1
         assert connection.exec_driver_sql("SELECT count(*) FROM runs").scalar_one() == 2
-    database.close(connection)
+    sqlite.close(connection)
 
 
 def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     file = a_file_of_version(1, tmp_path)
-    database.close(database.open_writer(file, [*MIGRATIONS[:1], (newest() + 1, add_colour)]))
+    sqlite.close(sqlite.open_writer(file, [*MIGRATIONS[:1], (newest() + 1, add_colour)]))
 
     with pytest.raises(
         StoreError, match=rf"schema {newest() + 1} is from a newer paiwatch .* install that version"
@@ -106,6 +106,6 @@ def test_a_copy_that_was_not_finished_is_no_obstacle(tmp_path: Path) -> None:
     file = a_file_of_version(1, tmp_path)
     (tmp_path / "record.db.1.tmp").write_bytes(b"half a copy")
 
-    database.close(database.open_writer(file, [*MIGRATIONS[:1], (2, add_colour)]))
+    sqlite.close(sqlite.open_writer(file, [*MIGRATIONS[:1], (2, add_colour)]))
 
     assert not (tmp_path / "record.db.1.tmp").exists()

@@ -28,6 +28,11 @@ class SshKey:
         """Its line of allowed_signers."""
         return f"{self.file.name}@example.com {options} {self.public}\n"
 
+    def allowed_by(self, file: Path) -> Path:
+        """Write an allowed_signers file that names this key alone."""
+        file.write_text(self.line())
+        return file
+
     @property
     def options(self) -> tuple[str, ...]:
         """Options of git that sign with it."""
