@@ -16,11 +16,11 @@ def a_plan(*steps: Step) -> Plan:
 
 
 def a_wish(answers: list[bool], *steps: Step) -> Wish:
-    """A wish for these steps; to go on with it, all that is left is asked for again."""
+    """A wish for these steps; to go on with it, what is left is asked for again, and to name nobody is to ask for all."""
 
     def again(left: Collection[str], desired: Desired, memory: Memory) -> Plan:
         del desired, memory
-        return a_plan(*(step for step in steps if step.id.service in left))
+        return a_plan(*(step for step in steps if not left or step.id.service in left))
 
     pending = {step.id for step in steps}
     return Wish(again, lambda step: step.kind is Kind.ASKED, pending, answers.append)
