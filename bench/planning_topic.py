@@ -15,11 +15,12 @@ from bench.estate import Estate, Way
 from bench.ground import Ground, NotMeasuredError, Scale
 from bench.tables import Budget, Row, Table, median
 from bench.trees import Layout
-from paiwatch import collector, settings_file
-from paiwatch.composition import policy_of, survey_of
+from paiwatch import collector
+from paiwatch.daemon.composition import policy_of, survey_of
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.build import Planner
 from paiwatch.releases.release import Desired
+from paiwatch.settings import file as settings_file
 from paiwatch.snapshot import Snapshot
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources

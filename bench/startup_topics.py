@@ -29,7 +29,7 @@ def verb{number}(name, much):
     "Does thing {number}."
 """
 _OTHERS = (
-    "import sys, paiwatch.daemon\n"
+    "import sys, paiwatch.daemon.life\n"
     "print('\\n'.join(n for n, m in list(sys.modules.items())"
     " if n.split('.')[0] not in {'paiwatch', '__main__', 'sitecustomize'} and getattr(m, '__spec__', None)))"
 )
@@ -66,21 +66,21 @@ def measure_help(ground: Ground, scale: Scale) -> Table:
 
 
 def measure_import(ground: Ground, scale: Scale) -> Table:
-    """`import paiwatch.daemon` beside the same imports without any module of ours."""
+    """`import paiwatch.daemon.life` beside the same imports without any module of ours."""
     others = _output(ground, "-c", _OTHERS).split()
     listing = ground.root / "modules"
     listing.write_text("\n".join(others))
     ours, floor, bare = _interleaved(
         ground,
         scale.starts,
-        [("-c", "import paiwatch.daemon"), ("-c", _IMPORT_ALL, str(listing)), ("-c", "pass")],
+        [("-c", "import paiwatch.daemon.life"), ("-c", _IMPORT_ALL, str(listing)), ("-c", "pass")],
     )
     table = Table(
         title="import of the daemon (wall above a bare interpreter)",
         floor="every module that is not ours but is loaded by it",
     )
     table.rows = [
-        Row(what="import paiwatch.daemon", ours=ours - bare, floor=floor - bare),
+        Row(what="import paiwatch.daemon.life", ours=ours - bare, floor=floor - bare),
         Row(what="whole interpreter, beside a bare one", ours=ours, floor=bare, budget=Budget(ratio=16.0)),
         Row(
             what="kubernetes imported",
@@ -106,7 +106,7 @@ def _interleaved(ground: Ground, rounds: int, cases: Sequence[Sequence[str]]) ->
 def _heaviest(ground: Ground) -> list[tuple[str, float]]:
     """The eight packages whose modules take longest, in milliseconds, from `-X importtime`."""
     script = ground.root / "importtime"
-    words = ("-X", "importtime", "-c", "import paiwatch.daemon")
+    words = ("-X", "importtime", "-c", "import paiwatch.daemon.life")
     _output(ground, "-c", _REDIRECT, str(script), sys.executable, *words)
     cost: Counter[str] = Counter()
     for line in script.read_text().splitlines():

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from paiwatch.releases.release import Desired
-from paiwatch.settings import Logging
+from paiwatch.settings.sections import Logging
 from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
 from paiwatch.survey import Survey
 

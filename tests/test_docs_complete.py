@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from paiwatch.catalog.declaration import Declaration
-from paiwatch.settings import Settings
-from paiwatch.settings_file import OVERRIDES, load
-from paiwatch.yamltext import Dialect, parse
+from paiwatch.documents.yamltext import Dialect, parse
+from paiwatch.settings.file import OVERRIDES, load
+from paiwatch.settings.sections import Settings
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:

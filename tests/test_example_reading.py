@@ -8,13 +8,13 @@ import pytest
 
 from paiwatch.catalog.catalog import Catalog, read_catalog
 from paiwatch.catalog.components import components
+from paiwatch.documents.yamltext import Dialect, parse
 from paiwatch.example import example_config, example_tree
 from paiwatch.model import cluster_cfg
 from paiwatch.model.reads import Sight
 from paiwatch.releases.assemble import Assembled, release_of
 from paiwatch.releases.render import Renderer
 from paiwatch.snapshot import Entry, Mode, Revision, Tree, blob_id
-from paiwatch.yamltext import Dialect, parse
 from tests.example_stage import SERVICES, read_model, render
 
 CONTENTS: Mapping[str, bytes] = {

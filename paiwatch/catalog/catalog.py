@@ -7,7 +7,6 @@ what only all services together show: rings and prerequisites that do not exist.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from paiwatch import shape
 from paiwatch.catalog import graph as graphs
 from paiwatch.catalog import paths
 from paiwatch.catalog.components import DECLARATION, Deploy, is_usable_name, services
@@ -16,7 +15,8 @@ from paiwatch.catalog.files import check_files
 from paiwatch.catalog.graph import Graph
 from paiwatch.catalog.service import Prerequisite, Service
 from paiwatch.catalog.watch import Pattern, Watcher
-from paiwatch.document import Document
+from paiwatch.documents import shape
+from paiwatch.documents.document import Document
 from paiwatch.problem import Problem, Severity, errors
 from paiwatch.snapshot import Mode
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from paiwatch import shape
 from paiwatch.catalog import paths, watch
 from paiwatch.catalog.service import (
     Dependents,
@@ -21,9 +20,10 @@ from paiwatch.catalog.service import (
     Service,
 )
 from paiwatch.catalog.watch import Pattern
-from paiwatch.document import Document, problem_at
+from paiwatch.documents import shape
+from paiwatch.documents.document import Document, problem_at
+from paiwatch.documents.units import Count, Duration, Span
 from paiwatch.problem import Problem, Severity, errors
-from paiwatch.units import Count, Duration, Span
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS = "PAIWATCH_"

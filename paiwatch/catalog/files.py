@@ -6,10 +6,10 @@ It looks at names, kinds and link targets only; what is in the files is for rele
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from paiwatch import shape
 from paiwatch.catalog import paths
 from paiwatch.catalog.service import Service
-from paiwatch.document import Document, Path
+from paiwatch.documents import shape
+from paiwatch.documents.document import Document, Path
 from paiwatch.problem import Problem, Severity
 from paiwatch.snapshot import Entry, Mode
 

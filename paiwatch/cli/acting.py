@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from paiwatch import client
 from paiwatch.cli import exits, narrate
 from paiwatch.cli.call import Call
 from paiwatch.cli.exits import Code
-from paiwatch.settings import Settings
+from paiwatch.control import client
+from paiwatch.settings.sections import Settings
 
 Reply = Mapping[str, Any]
 
@@ -44,7 +44,7 @@ def _replies(settings: Settings, request: dict[str, Any], *, quiet: bool) -> Ite
 
 def _alone(settings: Settings, request: dict[str, Any], *, quiet: bool) -> Iterator[Reply]:
     """No daemon runs: do it here, under the state lock."""
-    from paiwatch import daemon  # noqa: PLC0415 (heavy; verbs that find a daemon must not pay for it)
+    from paiwatch.daemon import life  # noqa: PLC0415 (heavy; verbs that find a daemon must not pay for it)
     from paiwatch.scrub import Scrubber  # noqa: PLC0415
 
     replies: list[Reply] = []
@@ -54,7 +54,7 @@ def _alone(settings: Settings, request: dict[str, Any], *, quiet: bool) -> Itera
         if "news" in reply and not quiet:
             _tell(reply)
 
-    asyncio.run(daemon.obey(settings, Scrubber(), request, hear))
+    asyncio.run(life.obey(settings, Scrubber(), request, hear))
     yield replies[-1]
 
 

@@ -13,7 +13,7 @@ import click
 from paiwatch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from paiwatch.settings import Settings
+    from paiwatch.settings.sections import Settings
 
 P = ParamSpec("P")
 
@@ -55,9 +55,9 @@ class Call:
 
     def settings(self) -> "Settings":
         """The settings, read and checked now. Raises ConfigError with every fault."""
-        from paiwatch import settings_file  # noqa: PLC0415 (heavy; `--help` and `--version` must not pay for it)
+        from paiwatch.settings.file import load  # noqa: PLC0415 (heavy; `--help` and `--version` must not pay for it)
 
-        return settings_file.load(self.locate(), os.environ)
+        return load(self.locate(), os.environ)
 
 
 config_option = click.option(

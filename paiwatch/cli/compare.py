@@ -9,7 +9,7 @@ from functools import cache
 from paiwatch.cli import deploys, view
 from paiwatch.cli.progress import working
 from paiwatch.cli.view import Revisions, View
-from paiwatch.composition import policy_of, survey_of
+from paiwatch.daemon.composition import policy_of, survey_of
 from paiwatch.errors import ConfigError
 from paiwatch.plan.build import build
 from paiwatch.plan.supposed import suppose
@@ -17,7 +17,7 @@ from paiwatch.problem import errors
 from paiwatch.record.archive import Files
 from paiwatch.releases.release import Desired
 from paiwatch.scrub import Scrubber
-from paiwatch.settings import Settings
+from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Snapshot
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey

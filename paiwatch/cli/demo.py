@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 
-from paiwatch import control
 from paiwatch.cli import exits, narrate
 from paiwatch.cli.exits import Code
 from paiwatch.cli.playground import Playground
+from paiwatch.control.server import follow
 from paiwatch.errors import PaiwatchError
 from paiwatch.example import example_tree
 
@@ -79,7 +79,7 @@ async def _perform(world: Playground, *, keep: bool) -> bool:
 
 
 async def _chapters(world: Playground) -> list[Chapter]:
-    news = control.follow(world.state, {"verb": "follow"})
+    news = follow(world.state, {"verb": "follow"})
     _heading("First start: nothing is applied yet, so every service starts, prerequisites first")
     chapters = [await _until_closed(news, "first start", "", time.monotonic())]
     await _show_portal(world)

@@ -15,7 +15,7 @@ from paiwatch.errors import ConfigError
 from paiwatch.record.history import History
 from paiwatch.record.rows import RunRow
 from paiwatch.report import runs
-from paiwatch.settings import Settings
+from paiwatch.settings.sections import Settings
 
 _LOOK_EVERY = 0.2  # seconds between looks at a log that grows
 _CHUNK = 64 * 1024

@@ -2,10 +2,10 @@
 
 import click
 
-from paiwatch import client
 from paiwatch.cli import exits
 from paiwatch.cli.call import Call, configured
 from paiwatch.cli.exits import Code
+from paiwatch.control import client
 
 
 @click.command()

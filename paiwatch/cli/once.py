@@ -15,7 +15,7 @@ from paiwatch.cli.exits import Code
 @shared
 def once(call: Call) -> None:
     """Look once, do what the trees ask for, and exit: 0 when settled, 1 when something failed, is held or is rolled back."""
-    from paiwatch import daemon  # noqa: PLC0415 (heavy)
+    from paiwatch.daemon import life  # noqa: PLC0415 (heavy)
     from paiwatch.news import News  # noqa: PLC0415
     from paiwatch.report.plans import held_document, held_text  # noqa: PLC0415
     from paiwatch.report.tidings import told  # noqa: PLC0415
@@ -31,7 +31,7 @@ def once(call: Call) -> None:
         if not call.wants_json and (line := narrate.line(reply)) is not None:
             click.echo(scrubber.scrub(line))
 
-    done = asyncio.run(daemon.once(call.settings(), scrubber, hear))
+    done = asyncio.run(life.once(call.settings(), scrubber, hear))
     for step in done.held:
         click.echo(f"{step} waits for a person; `paiwatch status` says since when and why", err=True)
     for service in done.rolled_back:

@@ -14,7 +14,7 @@ from paiwatch.cli.exits import Code
 from paiwatch.cli.view import Revisions, View
 from paiwatch.plan import pins
 from paiwatch.report import markdown, plans, times
-from paiwatch.settings import Settings
+from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Revision, Snapshot
 
 _HEADINGS = ("#", "level", "operator", "service", "kind", "why")

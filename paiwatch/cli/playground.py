@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from paiwatch import client
+from paiwatch.control import client
 from paiwatch.errors import PaiwatchError
 
 _START_LIMIT = 30.0  # seconds until the daemon must listen

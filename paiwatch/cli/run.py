@@ -18,8 +18,9 @@ def run(call: Call) -> None:
     SIGTERM or SIGINT: begin nothing more, let running scripts finish, exit. A second one: end the scripts too.
     SIGHUP: look again now.
     """
-    from paiwatch import daemon, logs  # noqa: PLC0415 (heavy)
-    from paiwatch.chronicle import Chronicle  # noqa: PLC0415
+    from paiwatch import logs  # noqa: PLC0415 (heavy)
+    from paiwatch.daemon import life  # noqa: PLC0415
+    from paiwatch.daemon.chronicle import Chronicle  # noqa: PLC0415
     from paiwatch.scrub import Scrubber  # noqa: PLC0415
 
     # Until the daemon listens it would end us, and the first look is due anyway.
@@ -29,4 +30,4 @@ def run(call: Call) -> None:
     logs.configure(
         settings.log.format, settings.log.level, scrubber.scrub, stream=sys.stderr, environ=os.environ
     )
-    asyncio.run(daemon.run(settings, scrubber, Chronicle().hear))
+    asyncio.run(life.run(settings, scrubber, Chronicle().hear))

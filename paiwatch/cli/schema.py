@@ -4,8 +4,8 @@ import json
 
 import click
 
-from paiwatch import schema as schemas
-from paiwatch.schema import Which
+from paiwatch.settings import schema as schemas
+from paiwatch.settings.schema import Which
 
 
 @click.command()

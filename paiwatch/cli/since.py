@@ -9,7 +9,7 @@ from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.plan import elsewhere
 from paiwatch.plan.applied import Applied
 from paiwatch.plan.elsewhere import ChangedKey
-from paiwatch.settings import Settings
+from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Snapshot
 
 

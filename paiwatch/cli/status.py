@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from paiwatch import client
 from paiwatch.cli import holder, table
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.holder import Holder
+from paiwatch.control import client
 from paiwatch.errors import BusyError
 from paiwatch.record.history import History
 from paiwatch.report import live, plans, runs, times

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from paiwatch import settings_file
 from paiwatch.cli import exits, view
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.exits import Code
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem, errors
+from paiwatch.settings.file import load_with_warnings
 from paiwatch.survey.hidden import hidden_inputs
 
 
@@ -34,7 +34,7 @@ def validate(call: Call, *, strict: bool) -> None:
 def _examine(call: Call) -> tuple[int, Sequence[Problem]]:
     """How many services were found, and what is wrong; faulty settings are problems like others, if they have a place."""
     try:
-        settings, warnings = settings_file.load_with_warnings(call.locate(), os.environ)
+        settings, warnings = load_with_warnings(call.locate(), os.environ)
     except ConfigError as error:
         if not error.problems:
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paiwatch.cli.progress import working
-from paiwatch.composition import policy_of, survey_of
+from paiwatch.daemon.composition import policy_of, survey_of
 from paiwatch.plan import guard
 from paiwatch.plan.applied import EVERYTHING, Hold, Memory
 from paiwatch.plan.build import build
@@ -24,7 +24,7 @@ from paiwatch.record.history import History
 from paiwatch.releases.release import Desired, Release
 from paiwatch.report import times
 from paiwatch.scrub import Scrubber
-from paiwatch.settings import Settings
+from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Contents, Snapshot
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources

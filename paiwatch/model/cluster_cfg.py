@@ -6,7 +6,7 @@ Values of the documents are shared, never copied or changed; root keys are sorte
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paiwatch.document import Document
+from paiwatch.documents.document import Document
 from paiwatch.problem import Problem, Severity, errors
 
 LAYOUT = "layout.yaml"

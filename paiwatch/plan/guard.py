@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from paiwatch.catalog.service import Operator
+from paiwatch.documents.units import Limit
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.plan import Kind, Plan
 from paiwatch.plan.policy import Guard
-from paiwatch.units import Limit
 
 _TEARDOWN = frozenset({Operator.STOP, Operator.DELETE})
 

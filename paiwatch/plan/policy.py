@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from paiwatch.catalog.service import Dependents, OnFailure, OnInterruption, Prerequisite, Removal, Retries
-from paiwatch.units import Limit
+from paiwatch.documents.units import Limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

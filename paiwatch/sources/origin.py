@@ -9,7 +9,7 @@ from urllib.parse import quote
 from paiwatch.sources import refusal
 
 if TYPE_CHECKING:
-    from paiwatch.settings import Source
+    from paiwatch.settings.sections import Source
     from paiwatch.sources.directory import LiveDirectory
     from paiwatch.sources.repository import Repository
     from paiwatch.sources.strict import StrictRepository

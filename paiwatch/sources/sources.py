@@ -18,7 +18,7 @@ from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.vigil import Vigil
 
 if TYPE_CHECKING:
-    from paiwatch.settings import Source
+    from paiwatch.settings.sections import Source
     from paiwatch.sources.rules import Refusal
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from paiwatch.sources.nudge import POLL, Nudges
 from paiwatch.sources.route import Route
 
 if TYPE_CHECKING:
-    from paiwatch.settings import Source
+    from paiwatch.settings.sections import Source
     from paiwatch.sources.filesystem import Place, Watch
 
 T = TypeVar("T")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from paiwatch import yamltext
 from paiwatch.catalog import catalog as catalogs
 from paiwatch.catalog import components as folders
 from paiwatch.catalog import openpai as openpai_services
@@ -14,7 +13,8 @@ from paiwatch.catalog.files import link_oids
 from paiwatch.catalog.standins import Patterns
 from paiwatch.catalog.watch import Watched, Watcher
 from paiwatch.differing import differing, renewed
-from paiwatch.document import Document
+from paiwatch.documents import yamltext
+from paiwatch.documents.document import Document
 from paiwatch.model.openpai import tree as openpai_tree
 from paiwatch.problem import Problem, Severity
 from paiwatch.snapshot import Contents, Entry, Mode, Tree

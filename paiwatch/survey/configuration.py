@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from paiwatch import yamltext
 from paiwatch.differing import differing
-from paiwatch.document import Document
+from paiwatch.documents import yamltext
+from paiwatch.documents.document import Document
 from paiwatch.model import cluster_cfg as models
 from paiwatch.model.doubts import Doubt
 from paiwatch.model.openpai.assemble import Model

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from paiwatch import yamlplain
-from paiwatch.document import Document
+from paiwatch.documents import yamlplain
+from paiwatch.documents.document import Document
 from paiwatch.model.openpai import assemble, tree, vocabulary
 from paiwatch.model.openpai.assemble import LAYOUT, SERVICES, Asked, Given, Model
 from paiwatch.model.openpai.vocabulary import Vocabulary

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from paiwatch import yamltext
-from paiwatch.document import Document
+from paiwatch.documents import yamltext
+from paiwatch.documents.document import Document
 from paiwatch.errors import TransientError
 from paiwatch.model.cluster_cfg import SERVICES, SUFFIX
 from paiwatch.model.reads import How, KeyPath, Sight, find, fingerprint, is_container

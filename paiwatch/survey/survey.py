@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from paiwatch import yamlplain
 from paiwatch.catalog.catalog import Catalog
+from paiwatch.documents import yamlplain
 from paiwatch.errors import StalledError
 from paiwatch.model.reads import Sight
 from paiwatch.plan.applied import Memory

@@ -14,8 +14,8 @@ from paiwatch.catalog.service import (
     Retries,
     Service,
 )
+from paiwatch.documents.yamltext import Dialect, parse
 from paiwatch.problem import Problem, Severity
-from paiwatch.yamltext import Dialect, parse
 from tests.catalog.trees import START
 
 FILE = "src/grafana/deploy/service.yaml"

@@ -6,8 +6,8 @@ import pytest
 
 from paiwatch.catalog.declaration import parse_service
 from paiwatch.catalog.files import check_files, link_oids
+from paiwatch.documents.yamltext import Dialect, parse
 from paiwatch.problem import Problem, Severity
-from paiwatch.yamltext import Dialect, parse
 from tests.catalog.trees import START, an_entry, entries, links
 
 FILE = "src/grafana/deploy/service.yaml"

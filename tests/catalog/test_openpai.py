@@ -6,9 +6,9 @@ from paiwatch.catalog import catalog as catalogs
 from paiwatch.catalog import openpai
 from paiwatch.catalog.catalog import Declared
 from paiwatch.catalog.service import Operator
+from paiwatch.documents.yamltext import Dialect, parse
 from paiwatch.problem import errors
 from paiwatch.snapshot import blob_id
-from paiwatch.yamltext import Dialect, parse
 from tests.catalog.trees import START, entries
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from paiwatch.catalog.catalog import Catalog, read_catalog
 from paiwatch.catalog.components import components
+from paiwatch.documents.yamltext import Dialect, parse
 from paiwatch.snapshot import Entry, Mode, Revision, Tree, blob_id
-from paiwatch.yamltext import Dialect, parse
 
 FOUR = {f"{verb}.sh": "" for verb in ("start", "stop", "delete", "refresh")}
 """A deploy folder with all four scripts."""

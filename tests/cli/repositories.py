@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from paiwatch import settings_file
 from paiwatch.cli import view
 from paiwatch.record import layout
 from paiwatch.record.archive import Archive, static_ids
 from paiwatch.record.store import Record
+from paiwatch.settings import file as settings_file
 from tests.cli.worlds import FILES, World
 from tests.record.runs import SUCCEEDED
 from tests.sources import origins

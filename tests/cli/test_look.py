@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from paiwatch import settings_file
 from paiwatch.cli import view
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record import layout
@@ -15,6 +14,7 @@ from paiwatch.record.archive import Archive, static_ids
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
 from paiwatch.scrub import MASK
+from paiwatch.settings import file as settings_file
 from tests.builders import ALL_SCRIPTS
 from tests.cli.worlds import SECRET, World, a_world, modes
 from tests.record.runs import SUCCEEDED, a_step, accept, carry

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from paiwatch.control import ControlServer
+from paiwatch.control.server import ControlServer
 from paiwatch.record.store import Record
 from tests.builders import a_release
 from tests.cli.worlds import World, a_world

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paiwatch import client
+from paiwatch.control import client
 from tests.e2e.platform import Platform
 from tests.e2e.upheaval import World
 

@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 _LOADED = (
     "paiwatch.cli.root",
     "paiwatch.cli.run",
-    "paiwatch.chronicle",
-    "paiwatch.daemon",
+    "paiwatch.daemon.chronicle",
+    "paiwatch.daemon.life",
     "paiwatch.record.ledger",
-    "paiwatch.settings_file",
+    "paiwatch.settings.file",
     "paiwatch.sources.directory",
     "paiwatch.sources.filesystem",
     "paiwatch.sources.keep",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paiwatch import client
+from paiwatch.control import client
 from tests.e2e.nursery import Hatched, Nursery
 
 _WHO = ("AUTHOR", "COMMITTER")

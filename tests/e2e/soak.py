@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paiwatch import client
+from paiwatch.control import client
 from tests.e2e.audit import end_state, rows, violations
 from tests.e2e.mischief import Mischief, revive, small_disk
 from tests.e2e.platform import Platform

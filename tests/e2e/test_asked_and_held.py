@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch import client
+from paiwatch.control import client
 from tests.e2e.audit import rows
 from tests.e2e.nursery import Nursery
 from tests.e2e.platform import Platform

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from paiwatch import client
+from paiwatch.control import client
 from tests.e2e.platform import Platform, overlaps
 
 SERVICES = {"base": (), "middle": ("base",), "top": ("middle",), "alone": ()}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paiwatch import client
+from paiwatch.control import client
 from paiwatch.record.history import History
 from tests.e2e.inside import Inside as Platform
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch import client
+from paiwatch.control import client
 from tests.e2e.platform import Platform
 from tests.sources.signing import SshKey, an_ssh_key, needs_ssh
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paiwatch import client, failpoint
+from paiwatch import failpoint
+from paiwatch.control import client
 from paiwatch.record.archive import Archive
 from tests.e2e.audit import rows
 from tests.e2e.platform import LIMIT, Platform

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paiwatch import client
 from paiwatch.catalog.service import Operator
+from paiwatch.control import client
 from tests.e2e.platform import Platform
 from tests.fuzz.soup import EXAMPLES
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paiwatch import settings_file
 from paiwatch.errors import ConfigError
+from paiwatch.settings import file as settings_file
 from tests.fuzz.soup import thorough, yaml_bytes
 
 #: Beginnings that are in order, so that what follows is looked at.

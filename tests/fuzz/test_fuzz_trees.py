@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paiwatch import yamltext
 from paiwatch.catalog.catalog import declare
+from paiwatch.documents import yamltext
 from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
-from paiwatch.settings import Logging
+from paiwatch.settings.sections import Logging
 from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
 from paiwatch.survey import Survey
 from tests.fuzz.soup import jinja, thorough, yaml_bytes

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paiwatch.document import Document
+from paiwatch.documents.document import Document
 from paiwatch.model.cluster_cfg import assemble, merged
 from paiwatch.problem import Problem, Severity, errors
 

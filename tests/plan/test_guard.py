@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paiwatch import settings
 from paiwatch.catalog.service import Operator, Removal
+from paiwatch.documents.units import Limit
 from paiwatch.plan import guard
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan, Step
 from paiwatch.plan.policy import Guard, Policy
-from paiwatch.units import Limit
+from paiwatch.settings import sections as settings
 from tests.builders import a_desired, a_service, all_applied
 from tests.record.runs import a_step
 

@@ -5,9 +5,9 @@ import yaml as pyyaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paiwatch import yamlplain
+from paiwatch.documents import yamlplain
+from paiwatch.documents.yamlplain import BadYamlError
 from paiwatch.releases.affinity import MisshapenError, Yaml, is_placed, placed, unknown_operators
-from paiwatch.yamlplain import BadYamlError
 
 YAML = Yaml(load_all=yamlplain.load_all, dump=yamlplain.dump, bad=BadYamlError)
 MASTER = [{"in": "pai-master"}]

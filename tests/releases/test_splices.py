@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paiwatch import yamlplain
+from paiwatch.documents import yamlplain
+from paiwatch.documents.yamlplain import BadYamlError
 from paiwatch.model.reads import Sight
 from paiwatch.problem import Problem
 from paiwatch.releases import splices
 from paiwatch.releases.affinity import Yaml
 from paiwatch.releases.render import Rendered, Renderer
-from paiwatch.yamlplain import BadYamlError
 from tests.releases.builders import a_sheet
 
 YAML = Yaml(load_all=yamlplain.load_all, dump=yamlplain.dump, bad=BadYamlError)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from paiwatch.errors import ConfigError, StalledError
-from paiwatch.settings import Source
+from paiwatch.settings.sections import Source
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.origin import mirror_home
 from paiwatch.sources.rules import Refusal

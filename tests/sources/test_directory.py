@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paiwatch.catalog.catalog import read_catalog
 from paiwatch.catalog.components import components
-from paiwatch.document import Document
+from paiwatch.documents.document import Document
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.snapshot import Entry, Mode, blob_id
 from paiwatch.sources.directory import LiveDirectory

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paiwatch.errors import ConfigError, StalledError, TransientError
-from paiwatch.settings import Source
+from paiwatch.settings.sections import Source
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.origin import mirror_home
 from paiwatch.sources.sources import Sources

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch.settings import Source
+from paiwatch.settings.sections import Source
 from paiwatch.sources import vigil
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.vigil import Vigil

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from paiwatch import notify
+from paiwatch.daemon import notify
 
 
 def reload(*_: object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch import notify
+from paiwatch.daemon import notify
 from tests.systemd.lab import Lab, reason_against, wait_for
 
 pytestmark = [
@@ -55,7 +55,7 @@ class Speaker:
 @pytest.fixture
 def install(lab: Lab, project_root: Path) -> Iterator["Install"]:
     """Installs the speaker as units of the lab, and takes them away after the test."""
-    lab.write("/opt/speaker/paiwatch/notify.py", Path(notify.__file__).read_text())
+    lab.write("/opt/speaker/paiwatch/daemon/notify.py", Path(notify.__file__).read_text())
     lab.write("/opt/speaker/speaker.py", Path(__file__).with_name("speaker.py").read_text())
     installer = Install(lab, (project_root / "systemd" / "paiwatch.service").read_text())
     yield installer

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from paiwatch.document import Document, problem_at
+from paiwatch.documents.document import Document, problem_at
 from paiwatch.model.doubts import Doubt
 from paiwatch.model.openpai import layout as layouts
 from paiwatch.model.openpai.conversion import Converted, convert

@@ -6,8 +6,8 @@ The section is paictl's. It checks next to nothing; what would silently leave a 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paiwatch import shape
-from paiwatch.document import Document, Path, problem_at
+from paiwatch.documents import shape
+from paiwatch.documents.document import Document, Path, problem_at
 from paiwatch.model.doubts import Doubt
 from paiwatch.problem import Problem, Severity
 

@@ -6,8 +6,8 @@ Problems are told whatever happens; doubts only where a template renders otherwi
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paiwatch import shape
-from paiwatch.document import Document, problem_at
+from paiwatch.documents import shape
+from paiwatch.documents.document import Document, problem_at
 from paiwatch.model.doubts import Doubt
 from paiwatch.model.openpai.conversion import Converted
 from paiwatch.model.openpai.vocabulary import Vocabulary

@@ -1,0 +1,261 @@
+"""What people may ask of a running paiwatch: each command is one function on the decider and the record.
+
+The same functions serve the daemon (through its control socket) and a command line that holds the state lock itself.
+Requests are plain mappings, checked here; replies are plain mappings, the last one with "ok".
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from functools import partial
+
+from paiwatch.clock import Clock
+from paiwatch.control import management, undoing
+from paiwatch.control.desk import Desk, Reply, Request
+from paiwatch.convergence.events import Retried
+from paiwatch.convergence.progress import progress
+from paiwatch.errors import ConfigError, PaiwatchError
+from paiwatch.news import News
+from paiwatch.plan.applied import EVERYTHING, HeldBy, Hold
+from paiwatch.problem import errors
+from paiwatch.releases.release import Desired
+from paiwatch.report.tidings import told
+
+_PATIENCE = 10_000  # news that may wait for one listener
+
+
+async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
+    """Do what one request asks. A fault of the request or the tree becomes a last reply with "ok": false."""
+    if not isinstance(request.get("verb"), str):
+        yield {"ok": False, "bad_input": True, "error": 'a request is a mapping with a "verb"'}
+        return
+    verb = request["verb"]
+    try:
+        if verb in _TOLD:
+            async for reply in _TOLD[verb](desk, request):
+                yield reply
+        elif verb in _SIMPLE:
+            yield {"ok": True, **await _SIMPLE[verb](desk, request)}
+        else:
+            yield {"ok": False, "error": f"unknown verb {verb!r}; is the daemon older than this command?"}
+    except ConfigError as fault:
+        problems = [str(problem) for problem in fault.problems]
+        yield {"ok": False, "bad_input": True, "error": str(fault), "problems": problems}
+    except PaiwatchError as fault:
+        yield {"ok": False, "error": str(fault)}
+    except (TypeError, ValueError, KeyError) as fault:
+        yield {
+            "ok": False,
+            "bad_input": True,
+            "error": f"{verb}: this request cannot be understood: {fault!r}",
+        }
+
+
+async def _follow(desk: Desk, _: Request) -> AsyncIterator[Reply]:
+    """Tell news as it happens until the listener goes away; one that reads too slowly is sent away."""
+    heard: asyncio.Queue[News] = asyncio.Queue(maxsize=_PATIENCE)
+    lost = asyncio.Event()
+
+    def hear(news: News) -> None:
+        try:
+            heard.put_nowait(news)
+        except asyncio.QueueFull:
+            lost.set()
+
+    desk.listeners.add(hear)
+    try:
+        yield {"news": "following", "generation": desk.course.generation}
+        if desk.course.in_force is not None and (reply := told(desk.course.in_force)) is not None:
+            yield reply  # what was accepted just before somebody listened
+        while not lost.is_set():
+            if (reply := told(await heard.get())) is not None:
+                yield reply
+        yield {"ok": False, "error": "you read too slowly and missed news"}
+    finally:
+        desk.listeners.discard(hear)
+
+
+# ── the short ones ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _progress(desk: Desk, _: Request) -> Reply:
+    decider = desk.decider
+    course = desk.course
+    seen = course.seen
+    faults = dict(desk.faults)
+    if seen is not None and seen.is_broken:
+        faults["newest commit"] = _unusable(seen)
+    if decider.outage:
+        faults["state"] = decider.outage
+    return {
+        "pid": os.getpid(),
+        "since": desk.since,
+        "generation": course.generation,
+        "snapshot": {"config": course.ids[0], "src": course.ids[1]} if course.generation else None,
+        "steps": [
+            {
+                "service": step.service,
+                "operator": step.operator,
+                "state": at.state,
+                "waiting_for": list(at.waiting_for),
+                "attempt": at.attempt,
+                "not_before": _as_wall(desk.clock, at.not_before),
+            }
+            for step, at in progress(course.machine).items()
+        ],
+        "settled": decider.is_settled and not faults,
+        "draining": course.is_draining,
+        "kept": list(course.kept),
+        "renamed": {old: new for old, new in course.renamed.items() if seen and old not in seen.services},
+        "invalid": sorted(seen.invalid) if seen else [],
+        "problems": [str(problem) for problem in seen.problems] if seen else [],
+        "faults": faults,
+    }
+
+
+def _unusable(seen: Desired) -> str:
+    """Why no plan can be made from the newest commit."""
+    config, src = seen.snapshot.ids
+    first = next(problem for problem in errors(seen.problems) if not problem.service)
+    return f"config {config[:8]} with src {src[:8]} cannot be used, the last good one stays: {first}"
+
+
+def _as_wall(clock: Clock, moment: float) -> float:
+    """A moment of the machine's clock as epoch seconds; 0 stays 0."""
+    return moment - clock.monotonic() + clock.wall() if moment else 0.0
+
+
+async def _nudge(desk: Desk, _: Request) -> Reply:
+    desk.nudge("asked")
+    return {}
+
+
+async def _retry(desk: Desk, request: Request) -> Reply:
+    services = frozenset(request.get("services", ()))
+    for service in sorted(services):
+        _check_known(desk, service)
+    return await desk.decider.between_events(lambda: retry(desk, services))
+
+
+async def retry(desk: Desk, services: frozenset[str]) -> Reply:
+    """Forget failures and interruptions of these services (all when empty), so that they are tried again at once.
+
+    A service that is named is no longer rolled back either.
+    """
+    failed = {service for service, _ in await desk.writer.do(desk.record.failures)}
+    failed |= await _lift_interrupted(desk, services)
+    await desk.writer.do(lambda: desk.record.forgive(services))
+    ended = await desk.course.rollbacks.end(services)
+    await desk.course.feed(Retried(services=services))
+    await desk.course.replan(anew=True)
+    return {"services": sorted(failed & services if services else failed), "rollbacks_ended": list(ended)}
+
+
+async def _lift_interrupted(desk: Desk, services: frozenset[str]) -> set[str]:
+    """Let services go (all when empty) that wait since their script was cut off; which they are."""
+    holds = await desk.writer.do(desk.record.holds)
+    waiting = {name for name, hold in holds.items() if hold.by is HeldBy.INTERRUPTED}
+    freed = waiting & services if services else waiting
+    for service in sorted(freed):
+        await desk.writer.do(partial(desk.record.lift, service))
+    await desk.course.refresh_holds()
+    return freed
+
+
+async def _suspend(desk: Desk, request: Request) -> Reply:
+    service = _one(request)
+    _check_known(desk, service)
+    hold = Hold(
+        service=service,
+        by=HeldBy.SUSPENDED,
+        reason=str(request.get("reason", "")),
+        since=desk.clock.wall(),
+    )
+
+    async def work() -> None:
+        await desk.writer.do(lambda: desk.record.hold(hold))
+        await desk.course.refresh_holds()
+
+    await desk.decider.between_events(work)
+    return {}
+
+
+async def _resume(desk: Desk, request: Request) -> Reply:
+    service = _one(request)
+
+    async def work() -> bool:
+        holds = await desk.writer.do(desk.record.holds)
+        if service not in holds or holds[service].by not in {HeldBy.SUSPENDED, HeldBy.INTERRUPTED}:
+            return False
+        await desk.writer.do(lambda: desk.record.lift(service))
+        await desk.course.refresh_holds()
+        await desk.course.replan()
+        return True
+
+    return {"resumed": await desk.decider.between_events(work)}
+
+
+def _one(request: Request) -> str:
+    """The service that is named, or everything when none is."""
+    service = request.get("service")
+    if service is not None and not isinstance(service, str):
+        raise ConfigError(f"a service is named by a text, not by {service!r}")
+    return service or EVERYTHING
+
+
+def _check_known(desk: Desk, service: str) -> None:
+    desired = desk.course.desired
+    if (
+        desired is not None
+        and service != EVERYTHING
+        and service not in desired.services.keys() | desired.invalid
+    ):
+        raise ConfigError(f"there is no service {service!r}; `paiwatch status` lists them")
+
+
+async def _adopt(desk: Desk, request: Request) -> Reply:
+    names = frozenset(request.get("services", ()))
+    return await desk.decider.between_events(lambda: adopt(desk, names))
+
+
+async def adopt(desk: Desk, names: frozenset[str]) -> Reply:
+    """Record these services (all when empty) as applied at the present tree, running nothing."""
+    desired = desk.desired
+    if unknown := sorted(names - desired.releases.keys()):
+        raise ConfigError(f"no release to adopt for: {', '.join(unknown)}; `paiwatch validate` says why")
+    chosen = tuple(sorted(names or desired.releases))
+    await desk.course.adopt(chosen)
+    await desk.course.replan()
+    return {"services": list(chosen)}
+
+
+async def _approve(desk: Desk, request: Request) -> Reply:
+    prefix = str(request.get("digest", ""))
+    digest = await desk.decider.between_events(lambda: desk.course.approve(prefix))
+    return {"digest": digest}
+
+
+async def _accept_rewrite(desk: Desk, request: Request) -> Reply:
+    name = str(request.get("source", ""))
+    if name not in {"", "config", "src"}:
+        raise ConfigError(f"{name!r} is no source; name config or src")
+    source, tip = await desk.sources.accept_rewrite(name)
+    desk.nudge(f"{source}: rewrite accepted")
+    return {"source": source, "commit": tip.id, "author": tip.author, "subject": tip.subject}
+
+
+#: Verbs that need to know what the tree asks for.
+NEED_THE_TREE = frozenset({"service", "adopt", "approve", "rollback"})
+
+#: Verbs that tell news while they go on, and the rest.
+_TOLD = {"service": management.manage, "rollback": undoing.roll_back, "follow": _follow}
+_SIMPLE = {
+    "progress": _progress,
+    "nudge": _nudge,
+    "retry": _retry,
+    "suspend": _suspend,
+    "resume": _resume,
+    "adopt": _adopt,
+    "approve": _approve,
+    "accept-rewrite": _accept_rewrite,
+}

@@ -1,0 +1,98 @@
+"""Service management: one operator over a list of services, in the right order, as `paiwatch service` asks for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
+from functools import partial
+
+from paiwatch.catalog.service import Operator
+from paiwatch.control.desk import Desk, Reply, Request
+from paiwatch.errors import ConfigError
+from paiwatch.news import News
+from paiwatch.plan.applied import HeldBy, Hold, Memory
+from paiwatch.plan.asked import Request as AskedFor
+from paiwatch.plan.asked import asked
+from paiwatch.plan.excerpt import once
+from paiwatch.plan.plan import Kind, Plan
+from paiwatch.problem import errors
+from paiwatch.releases.release import Desired
+from paiwatch.report.tidings import told
+
+_DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
+#: Holds that end when a person brings the service up.
+_LIFTED = {Operator.START: _DOWN | {HeldBy.INTERRUPTED}, Operator.REFRESH: frozenset({HeldBy.INTERRUPTED})}
+
+
+async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
+    """Run one operator over a list of services, telling each step as it begins and ends."""
+    operator = Operator(request["operator"])
+    heard: asyncio.Queue[News | None] = asyncio.Queue()
+    desk.listeners.add(heard.put_nowait)
+    try:
+        answer = await desk.decider.between_events(lambda: _fulfil(desk, operator, request))
+        async for news in until(answer, heard):
+            if (reply := told(news)) is not None:
+                yield reply
+        yield {"ok": True, "succeeded": answer.result()}
+    finally:
+        desk.listeners.discard(heard.put_nowait)
+
+
+async def until(answer: asyncio.Future[bool], heard: asyncio.Queue[News | None]) -> AsyncIterator[News]:
+    """What is heard until all of it is done, its last news included."""
+    answer.add_done_callback(lambda _: heard.put_nowait(None))
+    while (news := await heard.get()) is not None:
+        yield news
+
+
+async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "asyncio.Future[bool]":
+    desired = desk.desired
+    memory = await desk.writer.do(desk.record.memory)
+    names = tuple(request.get("names", ()))
+    wish = AskedFor(
+        operator=operator,
+        names=names,
+        skip=frozenset(request.get("without", ())) | await _down(desk, operator, names),
+        only=bool(request.get("only", False)),
+    )
+    plan = once(asked(wish, desired, memory, desk.policy))
+    if faults := errors(plan.problems):
+        raise ConfigError(f"cannot {operator} that", faults)
+    await _hold_or_lift(desk, operator, frozenset(step.id.service for step in plan.steps))
+
+    def again(left: Collection[str], desired: Desired, memory: Memory) -> Plan:
+        rest = replace(wish, names=tuple(left), skip=frozenset(), only=True)
+        return once(asked(rest, desired, memory, desk.policy))
+
+    return await desk.course.fulfil(plan, again, lambda step: step.kind is Kind.ASKED)
+
+
+async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> frozenset[str]:
+    """What a refresh passes over: services that a person stopped. Naming one of them is a mistake worth hearing of."""
+    if operator is not Operator.REFRESH:
+        return frozenset()
+    holds = await desk.writer.do(desk.record.holds)
+    down = frozenset(name for name, hold in holds.items() if hold.by in _DOWN)
+    if named := sorted(down & set(names)):
+        remedy = f"`paiwatch service start -n {named[0]}` starts it"
+        raise ConfigError(
+            f"{', '.join(named)}: {holds[named[0]].by} by a person; nothing to refresh; {remedy}"
+        )
+    return down
+
+
+async def _hold_or_lift(desk: Desk, operator: Operator, services: frozenset[str]) -> None:
+    """What a person stopped stays stopped until a person starts it; written before the first script runs.
+
+    What waits since its script was cut off is let go by any command that brings it up.
+    """
+    holds = await desk.writer.do(desk.record.holds)
+    by = {Operator.STOP: HeldBy.STOPPED, Operator.DELETE: HeldBy.DELETED}.get(operator)
+    at = desk.clock.wall()
+    for service in sorted(services):
+        if by is not None:
+            hold = Hold(service=service, by=by, reason=f"service {operator}", since=at)
+            await desk.writer.do(partial(desk.record.hold, hold))
+        elif service in holds and holds[service].by in _LIFTED[operator]:
+            await desk.writer.do(partial(desk.record.lift, service))
+    await desk.course.refresh_holds()

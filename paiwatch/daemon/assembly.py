@@ -1,0 +1,201 @@
+"""Assembly: every part of a paiwatch that holds the state lock, built in order and given back in reverse. Decides nothing."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from paiwatch import disk, failpoint
+from paiwatch.clock import Clock
+from paiwatch.control.desk import Desk
+from paiwatch.convergence import holding
+from paiwatch.convergence.events import FailureBook, Failures, Limits
+from paiwatch.convergence.machine import Machine
+from paiwatch.daemon.composition import policy_of, survey_of
+from paiwatch.engine.course import Course
+from paiwatch.engine.decider import Decider
+from paiwatch.engine.gate import Gate
+from paiwatch.engine.inbox import Inbox
+from paiwatch.engine.lookout import Lookout
+from paiwatch.engine.masking import Masking
+from paiwatch.engine.outage import Outage
+from paiwatch.engine.rollbacks import Rollbacks
+from paiwatch.engine.runner import Limits as RunLimits
+from paiwatch.engine.runner import Runner
+from paiwatch.engine.runs import Runs
+from paiwatch.engine.staging import Staging
+from paiwatch.engine.writer import Writer
+from paiwatch.errors import StoreError
+from paiwatch.news import Listener, News, RunInterrupted
+from paiwatch.operators import leftovers, reaping, stage
+from paiwatch.plan.build import Planner
+from paiwatch.record.lock import StateLock
+from paiwatch.record.store import Record
+from paiwatch.scrub import Scrubber
+from paiwatch.settings.sections import Settings
+from paiwatch.sources.nudge import Nudges
+from paiwatch.sources.sources import Sources
+
+_CLOCK = Clock(monotonic=time.monotonic, wall=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that lives while paiwatch holds the state lock."""
+
+    decider: Decider
+    lookout: Lookout
+    nudges: Nudges
+    desk: Desk
+    tell: Listener
+
+
+@asynccontextmanager
+async def assemble(
+    settings: Settings,
+    *,
+    command: str,
+    listeners: set[Listener],
+    scrubber: Scrubber,
+    converges: bool,
+    patient: bool = False,
+) -> AsyncIterator[Parts]:
+    """Take the state lock, settle what an earlier paiwatch left, build the parts; give everything back in reverse.
+
+    Who is `patient` waits for a disk that fills up later; others end, and can be called again.
+    Raises BusyError when somebody else holds the state folder, StoreError when the record cannot be used.
+    """
+    failpoint.arm(os.environ)
+    reaping.by_descriptor()
+    state, operators = settings.state, settings.operators
+
+    def tell(news: News) -> None:
+        for listener in tuple(listeners):
+            listener(news)
+
+    async with AsyncExitStack() as stack:
+        stack.enter_context(StateLock(state, command=command))
+        writer = Writer(Outage(tell, patient=patient))
+        stack.callback(writer.stop)
+        record = await writer.do(lambda: Record.open(state))
+        stack.push_async_callback(writer.do, record.close)
+        try:
+            cut_off = await _settle_the_past(record, writer, settings, tell)
+        except OSError as fault:
+            raise StoreError(
+                f"{state}: what an earlier paiwatch left cannot be cleared away: {disk.explain(fault)}"
+            ) from fault
+        nudges = Nudges()
+        recorded = (await writer.do(record.latest_generation))[1]
+        sources = Sources(settings.config, settings.src, state, nudges, recorded=recorded)
+        survey = survey_of(settings)
+        survey.remember(record.memory())
+        lookout = Lookout(sources, survey)
+        stack.push_async_callback(lookout.stop)
+        masking = Masking(scrubber, log_limit=operators.log_limit, unmasked=cut_off)
+        staging = Staging(
+            state=state,
+            writer=writer,
+            masking=masking,
+            read=sources.read_src,
+            log_limit=operators.log_limit,
+        )
+        runner = Runner(
+            state=state,
+            record=record,
+            writer=writer,
+            staging=staging,
+            masking=masking,
+            limits=RunLimits(grace=operators.grace, log_limit=operators.log_limit),
+            clock=_CLOCK,
+            tell=tell,
+        )
+        policy = policy_of(settings)
+        gate = Gate(record=record, writer=writer, limits=policy.guard, clock=_CLOCK, tell=tell)
+        rollbacks = Rollbacks(
+            record=record,
+            writer=writer,
+            policy=policy,
+            is_archived=staging.is_archived,
+            clock=_CLOCK,
+            tell=tell,
+        )
+        inbox = Inbox()
+        runs = Runs(runner, inbox)
+        course = Course(
+            gate=gate,
+            rollbacks=rollbacks,
+            machine=Machine(Limits(parallel=operators.parallel), failures=await _failures(record, writer)),
+            retention=settings.retention,
+            seen_before=await writer.do(record.latest_generation),
+            record=record,
+            writer=writer,
+            runner=runner,
+            render=lookout.render,
+            planner=Planner(policy),
+            begin=runs.begin,
+            clock=_CLOCK,
+            tell=tell,
+            converges=converges,
+        )
+        decider = Decider(course=course, runs=runs, inbox=inbox, outage=writer.outage, clock=_CLOCK)
+        desk = Desk(
+            decider=decider,
+            course=course,
+            record=record,
+            writer=writer,
+            policy=policy,
+            clock=_CLOCK,
+            nudge=nudges.nudge,
+            faults={},
+            listeners=listeners,
+            since=_CLOCK.wall(),
+            sources=sources,
+        )
+        yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk, tell=tell)
+
+
+async def _settle_the_past(
+    record: Record, writer: Writer, settings: Settings, tell: Listener
+) -> tuple[Path, ...]:
+    """Whatever an earlier paiwatch left: end its scripts before anything else may run, write their ends down; gives their output."""
+    unfinished = await writer.do(record.unfinished)
+    trails = (leftovers.trail_of(run.marker, run.identity) for run in unfinished)
+    ends = (
+        leftovers.end(trail, patience=0, grace=settings.operators.grace, hurry=asyncio.Event())
+        for trail in trails
+    )
+    swept = await asyncio.gather(*ends)
+    failpoint.reach("past.swept")
+    for run, each in zip(unfinished, swept, strict=True):
+        because = "paiwatch ended while it ran"
+        at = _CLOCK.wall()
+        hold = holding.after_interruption(run.step, run.run, run.interrupted, at=at, left=each.left)
+        await writer.do(partial(record.interrupt, run.run, at=at, because=because, hold=hold))
+        tell(
+            RunInterrupted(
+                run=run.run,
+                service=run.service,
+                operator=str(run.operator),
+                ended=each.ended,
+                held=hold is not None,
+            )
+        )
+    await writer.do(lambda: record.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
+    await asyncio.to_thread(stage.clear, settings.state)
+    failpoint.reach("past.cleared")
+    return tuple(run.log for run in unfinished)
+
+
+async def _failures(record: Record, writer: Writer) -> FailureBook:
+    """The record's failures, their times moved to the machine's clock."""
+    shift = _CLOCK.monotonic() - _CLOCK.wall()
+    rows = await writer.do(record.failures)
+    return {
+        key: Failures(attempts=row.attempts, not_before=row.retry_at + shift, quarantined=row.quarantined)
+        for key, row in rows.items()
+    }

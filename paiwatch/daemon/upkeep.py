@@ -1,0 +1,127 @@
+"""What the daemon does all its life besides deciding: look again when nudged, tell systemd how it stands.
+
+Each function is one task of the daemon's task group, and ends by being cancelled.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+
+from paiwatch.daemon import notify
+from paiwatch.engine.decider import Decider
+from paiwatch.engine.lookout import Lookout, tell_refusals
+from paiwatch.errors import StalledError, StoreError, TransientError
+from paiwatch.news import (
+    CommitRefused,
+    DaemonMoved,
+    Listener,
+    LookFailed,
+    LookRecovered,
+    News,
+    Phase,
+    RefusalEnded,
+    StateFailed,
+    StateRecovered,
+)
+from paiwatch.sources.nudge import POLL, Nudges
+from paiwatch.sources.rules import Refusal
+
+#: Seconds between requests to systemd for more start or stop time.
+EXTEND_EVERY = 10.0
+
+_FOLLOWING = "following the trees"
+_LOOK_AGAIN = (
+    30.0  # seconds until a failed look is tried again, unless a nudge comes first; twice that after the next
+)
+_LONGEST_REST = 8  # times that, or polls that do not count, at most
+
+
+async def keep_looking(
+    lookout: Lookout, nudges: Nudges, decider: Decider, *, faults: MutableMapping[str, str], tell: Listener
+) -> None:
+    """Look, tell the decider, wait for a nudge, for ever. A failed look is told once and tried again by itself, ever more rarely."""
+    lookout.sources.start()
+    failing, failures = "", 0
+    refused: Mapping[str, Refusal] = {}
+    while True:
+        try:
+            await decider.saw(await lookout.look())
+        except (TransientError, StalledError) as fault:
+            if str(fault) != failing:
+                tell(LookFailed(message=str(fault)))
+            failing = faults["sources"] = str(fault)
+            failures += 1
+        else:
+            if failing:
+                tell(LookRecovered())
+            failing, failures = "", 0
+            faults.pop("sources", None)
+            earlier, refused = refused, lookout.sources.refusals
+            tell_refusals(earlier, refused, tell)
+            for name in earlier:
+                faults.pop(name, None)
+            faults.update({name: str(refusal) for name, refusal in refused.items()})
+        await until_worth_a_look(nudges, failures=failures)
+
+
+async def until_worth_a_look(nudges: Nudges, *, failures: int) -> None:
+    """Wait for a nudge. After failed looks, the more of them the more polls do not count; news and people always do."""
+    rests = min(1 << min(failures - 1, 10), _LONGEST_REST) if failures else 0
+    polls = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LOOK_AGAIN * rests if failures else None):
+            while all(why.endswith(POLL) for why in await nudges.wait()):
+                polls += 1
+                if polls >= rests:
+                    return
+
+
+async def announce(decider: Decider, *, faults: MutableMapping[str, str], tell: Listener) -> None:
+    """READY once the first plan is made; until then systemd is asked for patience."""
+    planned = decider.course.planned
+    while not planned.is_set():
+        doing = decider.outage or faults.get("sources", "reading the trees")
+        notify.send(notify.extend(3 * EXTEND_EVERY), notify.status(doing), environ=os.environ)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EXTEND_EVERY):
+                await planned.wait()
+    notify.send(notify.READY, notify.status(_FOLLOWING), environ=os.environ)
+    tell(DaemonMoved(phase=Phase.READY))
+
+
+async def feed_watchdog(decider: Decider) -> None:
+    """Tell systemd that the decider still decides: each message has gone through its inbox. A living loop alone proves nothing."""
+    interval, tries = notify.watchdog_interval(os.environ, os.getpid()), 0
+    while interval is not None:
+        try:
+            await decider.between_events(_nothing)
+        except StoreError:  # it waits for the disk, and lives as long as it tries again
+            if tries == decider.tries:
+                await asyncio.sleep(1)
+                continue
+        tries = decider.tries
+        notify.send(notify.WATCHDOG, environ=os.environ)
+        await asyncio.sleep(interval)
+
+
+def show(news: News) -> None:
+    """Tell systemd's status line what keeps the daemon from its work, and when that is over."""
+    match news:
+        case StateFailed(message=message) | LookFailed(message=message):
+            notify.send(notify.status(message), environ=os.environ)
+        case CommitRefused(refusal=refusal):
+            notify.send(notify.status(str(refusal)), environ=os.environ)
+        case StateRecovered() | LookRecovered() | RefusalEnded():
+            notify.send(notify.status(_FOLLOWING), environ=os.environ)
+
+
+async def ask_for_time(task: "asyncio.Task[None]") -> None:
+    """While this task runs on, ask systemd to wait."""
+    while not task.done():
+        notify.send(notify.extend(3 * EXTEND_EVERY), environ=os.environ)
+        await asyncio.wait({task}, timeout=EXTEND_EVERY)
+
+
+async def _nothing() -> None:
+    pass

@@ -1,0 +1,135 @@
+"""What a script runs in: its release as the archive keeps it, the surroundings of its tree, and the stage built of both."""
+
+import asyncio
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paiwatch import disk
+from paiwatch.engine.masking import Masking
+from paiwatch.engine.writer import Writer
+from paiwatch.errors import StoreError
+from paiwatch.failpoint import reach
+from paiwatch.operators import output, stage, surroundings
+from paiwatch.operators.stage import Stage
+from paiwatch.plan.plan import Step
+from paiwatch.record import layout
+from paiwatch.record.archive import Archive, Files, static_ids
+from paiwatch.record.rows import Begun
+from paiwatch.releases.release import Desired, Release
+from paiwatch.snapshot import Contents
+
+_TOGETHER = 256  # releases whose files are read at once: few processes, and not all contents in memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What the steps of one generation need: the snapshot they see, and their releases with rendered bytes."""
+
+    desired: Desired
+    releases: Mapping[str, Release] = field(repr=False)
+
+    def release(self, step: Step) -> Release | None:
+        """The snapshot's release that the step runs; None when it runs an archived one."""
+        release = self.releases.get(step.id.service)
+        return release if release is not None and release.digest == step.digest else None
+
+
+class Staging:
+    """Archives releases and builds stages of them; `read` gives the contents of files in the tree."""
+
+    def __init__(
+        self, *, state: Path, writer: Writer, masking: Masking, read: Contents, log_limit: int
+    ) -> None:
+        self._state = state
+        self._archive = Archive(layout.archive_folder(state))
+        self._writer = writer
+        self._masking = masking
+        self._read = read
+        self._log_limit = log_limit
+        self._mirroring = asyncio.Lock()  # surroundings are prepared by one at a time
+        self._around: tuple[str, Path] | None = None  # src revision, and where its surroundings lie
+
+    # ── releases ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def is_archived(self, digest: str) -> bool:
+        """Whether this release can be run again."""
+        return self._archive.has(digest)
+
+    async def keep(self, releases: Sequence[Release]) -> None:
+        """Archive releases, so that each can be stopped with its own scripts one day. Their files are read together."""
+        known = {release.digest for release in releases if self._archive.has(release.digest)}
+        await self._keep([release for release in releases if release.digest not in known])
+
+    async def prune(self, keep: Collection[str]) -> None:
+        """Remove all other archived releases, and surroundings of former trees; no run may be near. Raises OSError."""
+        around = {self._around[1].name} if self._around else set[str]()
+        await self._writer.do(lambda: self._archive.prune(keep))
+        reach("archive.pruned")
+        await asyncio.to_thread(surroundings.prune, self._state, around)
+
+    async def _keep(self, fresh: Sequence[Release], *, anew: bool = False) -> None:
+        for start in range(0, len(fresh), _TOGETHER):
+            batch = fresh[start : start + _TOGETHER]
+            wanted = frozenset().union(*map(static_ids, batch))
+            blobs = await asyncio.to_thread(self._read, wanted)
+            for release in batch:
+                await self._keep_one(release, blobs, anew=anew)
+
+    async def _keep_one(self, release: Release, blobs: Mapping[str, bytes], *, anew: bool) -> None:
+        secrets = await self._masking.secrets_in(release.rendered.values())
+        await self._writer.do(lambda: self._archive.keep(release, blobs, secrets=secrets, anew=anew))
+
+    # ── stages ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def build(self, begun: Begun, step: Step, scene: Scene) -> Stage:
+        """The stage of a run. Raises StoreError for what may pass, OSError for what will not (a name that is too long, say)."""
+        try:
+            return await self._build(begun, step, scene)
+        except OSError as fault:
+            if not disk.may_pass(fault):
+                raise
+            raise StoreError(f"{self._state}/stages: cannot be written: {disk.explain(fault)}") from fault
+
+    async def _build(self, begun: Begun, step: Step, scene: Scene) -> Stage:
+        around = await self._surroundings(scene)
+        files = await self._files(step, scene)
+        output.reserve(begun.log, self._log_limit)
+        release = scene.release(step)
+        if release is None or release.instead_of:  # what the configuration once said may be secret still
+            await self._masking.hide(await self._writer.do(lambda: self._archive.secrets(step.digest)))
+        reasons = [{"kind": reason.kind, "detail": reason.detail} for reason in step.reasons]
+        return await asyncio.to_thread(
+            stage.build,
+            self._state,
+            begun.run,
+            step.folder,
+            files,
+            surroundings=around,
+            reasons=json.dumps(reasons, indent=2).encode(),
+        )
+
+    async def _files(self, step: Step, scene: Scene) -> Files:
+        """The release from the archive; one that cannot be read there is archived anew while its sources are there."""
+        release = scene.release(step)
+        try:
+            return await self._writer.do(lambda: self._archive.load(step.digest))
+        except StoreError:  # damaged, or a bad sector
+            if release is None or release.instead_of:
+                raise
+        await self._keep((release,), anew=True)
+        return await self._writer.do(lambda: self._archive.load(step.digest))
+
+    async def _surroundings(self, scene: Scene) -> Path:
+        tree = scene.desired.snapshot.src
+        if self._around is not None and self._around[0] == tree.revision.id:
+            return self._around[1]
+        deploys = [service.deploy for service in scene.desired.services.values()]
+        deploys += [f"{tree.prefix}{name}/deploy" for name in scene.desired.invalid]
+        async with self._mirroring:
+            around = await asyncio.to_thread(
+                lambda: surroundings.prepare(self._state, surroundings.listing(tree, deploys), self._read)
+            )
+        self._around = (tree.revision.id, around)
+        return around
