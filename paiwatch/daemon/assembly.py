@@ -54,6 +54,16 @@ class Parts:
     tell: Listener
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What most parts stand on."""
+
+    settings: Settings
+    record: Record
+    writer: Writer
+    tell: Listener
+
+
 @asynccontextmanager
 async def assemble(
     settings: Settings,
@@ -71,84 +81,31 @@ async def assemble(
     """
     failpoint.arm(os.environ)
     reaping.by_descriptor()
-    state, operators = settings.state, settings.operators
 
     def tell(news: News) -> None:
         for listener in tuple(listeners):
             listener(news)
 
     async with AsyncExitStack() as stack:
-        stack.enter_context(StateLock(state, command=command))
-        writer = Writer(Outage(tell, patient=patient))
-        stack.callback(writer.stop)
-        record = await writer.do(lambda: Record.open(state))
-        stack.push_async_callback(writer.do, record.close)
-        try:
-            cut_off = await _settle_the_past(record, writer, settings, tell)
-        except OSError as fault:
-            raise StoreError(
-                f"{state}: what an earlier paiwatch left cannot be cleared away: {disk.explain(fault)}"
-            ) from fault
+        stack.enter_context(StateLock(settings.state, command=command))
+        ground = await _ground(stack, settings, tell, patient=patient)
+        cut_off = await _past_settled(ground)
         nudges = Nudges()
-        recorded = (await writer.do(record.latest_generation))[1]
-        sources = Sources(settings.config, settings.src, state, nudges, recorded=recorded)
-        survey = survey_of(settings)
-        survey.remember(record.memory())
-        lookout = Lookout(sources, survey)
+        sources, lookout = await _eyes(ground, nudges)
         stack.push_async_callback(lookout.stop)
-        masking = Masking(scrubber, log_limit=operators.log_limit, unmasked=cut_off)
-        staging = Staging(
-            state=state,
-            writer=writer,
-            masking=masking,
-            read=sources.read_src,
-            log_limit=operators.log_limit,
-        )
-        runner = Runner(
-            state=state,
-            record=record,
-            writer=writer,
-            staging=staging,
-            masking=masking,
-            limits=RunLimits(grace=operators.grace, log_limit=operators.log_limit),
-            clock=_CLOCK,
-            tell=tell,
-        )
-        policy = policy_of(settings)
-        gate = Gate(record=record, writer=writer, limits=policy.guard, clock=_CLOCK, tell=tell)
-        rollbacks = Rollbacks(
-            record=record,
-            writer=writer,
-            policy=policy,
-            is_archived=staging.is_archived,
-            clock=_CLOCK,
-            tell=tell,
-        )
+        masking = Masking(scrubber, log_limit=settings.operators.log_limit, unmasked=cut_off)
+        staging = _staging(ground, sources, masking)
         inbox = Inbox()
+        runner = _runner(ground, staging, masking)
         runs = Runs(runner, inbox)
-        course = Course(
-            gate=gate,
-            rollbacks=rollbacks,
-            machine=Machine(Limits(parallel=operators.parallel), failures=await _failures(record, writer)),
-            retention=settings.retention,
-            seen_before=await writer.do(record.latest_generation),
-            record=record,
-            writer=writer,
-            runner=runner,
-            render=lookout.render,
-            planner=Planner(policy),
-            begin=runs.begin,
-            clock=_CLOCK,
-            tell=tell,
-            converges=converges,
-        )
-        decider = Decider(course=course, runs=runs, inbox=inbox, outage=writer.outage, clock=_CLOCK)
+        course = await _course(ground, staging, runner, runs, lookout, converges=converges)
+        decider = Decider(course=course, runs=runs, inbox=inbox, outage=ground.writer.outage, clock=_CLOCK)
         desk = Desk(
             decider=decider,
             course=course,
-            record=record,
-            writer=writer,
-            policy=policy,
+            record=ground.record,
+            writer=ground.writer,
+            policy=policy_of(settings),
             clock=_CLOCK,
             nudge=nudges.nudge,
             faults={},
@@ -157,6 +114,91 @@ async def assemble(
             sources=sources,
         )
         yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk, tell=tell)
+
+
+async def _ground(stack: AsyncExitStack, settings: Settings, tell: Listener, *, patient: bool) -> _Ground:
+    writer = Writer(Outage(tell, patient=patient))
+    stack.callback(writer.stop)
+    record = await writer.do(lambda: Record.open(settings.state))
+    stack.push_async_callback(writer.do, record.close)
+    return _Ground(settings=settings, record=record, writer=writer, tell=tell)
+
+
+async def _eyes(ground: _Ground, nudges: Nudges) -> tuple[Sources, Lookout]:
+    """What looks at the world, with what the record remembers of it."""
+    settings, record = ground.settings, ground.record
+    recorded = (await ground.writer.do(record.latest_generation))[1]
+    sources = Sources(settings.config, settings.src, settings.state, nudges, recorded=recorded)
+    survey = survey_of(settings)
+    survey.remember(record.memory())
+    return sources, Lookout(sources, survey)
+
+
+def _staging(ground: _Ground, sources: Sources, masking: Masking) -> Staging:
+    return Staging(
+        state=ground.settings.state,
+        writer=ground.writer,
+        masking=masking,
+        read=sources.read_src,
+        log_limit=ground.settings.operators.log_limit,
+    )
+
+
+def _runner(ground: _Ground, staging: Staging, masking: Masking) -> Runner:
+    operators = ground.settings.operators
+    return Runner(
+        state=ground.settings.state,
+        record=ground.record,
+        writer=ground.writer,
+        staging=staging,
+        masking=masking,
+        limits=RunLimits(grace=operators.grace, log_limit=operators.log_limit),
+        clock=_CLOCK,
+        tell=ground.tell,
+    )
+
+
+async def _course(
+    ground: _Ground, staging: Staging, runner: Runner, runs: Runs, lookout: Lookout, *, converges: bool
+) -> Course:
+    """The plan in force, beginning where the record says that the last one stood."""
+    settings, record, writer, tell = ground.settings, ground.record, ground.writer, ground.tell
+    policy = policy_of(settings)
+    limits, failures = Limits(parallel=settings.operators.parallel), await _failures(record, writer)
+    return Course(
+        gate=Gate(record=record, writer=writer, limits=policy.guard, clock=_CLOCK, tell=tell),
+        rollbacks=Rollbacks(
+            record=record,
+            writer=writer,
+            policy=policy,
+            is_archived=staging.is_archived,
+            clock=_CLOCK,
+            tell=tell,
+        ),
+        machine=Machine(limits, failures=failures),
+        retention=settings.retention,
+        seen_before=await writer.do(record.latest_generation),
+        record=record,
+        writer=writer,
+        runner=runner,
+        render=lookout.render,
+        planner=Planner(policy),
+        begin=runs.begin,
+        clock=_CLOCK,
+        tell=tell,
+        converges=converges,
+    )
+
+
+async def _past_settled(ground: _Ground) -> tuple[Path, ...]:
+    """Settles what an earlier paiwatch left; gives the output of its scripts. Raises StoreError where it cannot be cleared away."""
+    state = ground.settings.state
+    try:
+        return await _settle_the_past(ground.record, ground.writer, ground.settings, ground.tell)
+    except OSError as fault:
+        raise StoreError(
+            f"{state}: what an earlier paiwatch left cannot be cleared away: {disk.explain(fault)}"
+        ) from fault
 
 
 async def _settle_the_past(
