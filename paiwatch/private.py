@@ -6,9 +6,13 @@ Everything under the state folder is made here, because it may hold secrets. It 
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from paiwatch import mounts
+
 _LONG = 512  # characters below the top after which a folder is lifted; with the top's own they stay under 4096 bytes
+_GET_FLAGS, _SET_FLAGS, _FIXED = 0x80086601, 0x40086602, 0x30  # ioctl_iflags(2): immutable, append-only
 
 
 def make_folder(folder: Path) -> Path:
@@ -71,17 +75,20 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_tree(top: Path) -> bool:
-    """Remove this file or folder with all in it, whatever modes it has; links are not followed.
+    """Remove this file or folder with all in it, whatever modes and attributes it has; links are not followed, and what
+    is mounted in it is unmounted, not emptied.
 
     True when nothing is left; False when something could not be removed (still written to, another owner's).
     """
     try:
         if not stat.S_ISDIR(top.lstat().st_mode):
-            top.unlink()
+            _unlink(str(top))
             return True
     except FileNotFoundError:
         return True
     except OSError:
+        return False
+    if not mounts.detach(top):
         return False
     folders = _empty(top)
     removed = [_remove_folder(folder) for folder in reversed(folders)]
@@ -97,14 +104,14 @@ def _empty(top: Path) -> list[str]:
         folder = waiting.pop()
         folders.append(folder)
         try:
-            os.chmod(folder, 0o700)  # noqa: PTH101 (paths here may be thousands long)
+            _open_up(folder)
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         is_long = len(entry.path) > longest
                         waiting.append(_lifted(entry.path, top) if is_long else entry.path)
                     else:
-                        os.unlink(entry.path)  # noqa: PTH108
+                        _unlink(entry.path)
         except OSError:
             continue  # what stays is noticed when its folder cannot be removed
     return folders
@@ -112,7 +119,7 @@ def _empty(top: Path) -> list[str]:
 
 def _lifted(folder: str, top: Path) -> str:
     """Move a folder up, before its path is longer than the kernel takes: who goes down step by step can nest so deep."""
-    os.chmod(folder, 0o700)  # noqa: PTH101
+    _open_up(folder)
     place = tempfile.mkdtemp(dir=top)
     os.rename(folder, place)  # noqa: PTH104
     return place
@@ -126,3 +133,32 @@ def _remove_folder(folder: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _unlink(file: str) -> None:
+    try:
+        os.unlink(file)  # noqa: PTH108 (paths here may be thousands long)
+    except PermissionError:
+        _loosen(file)
+        os.unlink(file)  # noqa: PTH108
+
+
+def _open_up(folder: str) -> None:
+    try:
+        os.chmod(folder, 0o700)  # noqa: PTH101
+    except PermissionError:
+        _loosen(folder)
+        os.chmod(folder, 0o700)  # noqa: PTH101
+
+
+def _loosen(place: str) -> None:
+    """Take away the attributes (chattr) that keep even root from removing it, where we may."""
+    import fcntl  # noqa: PLC0415 (hardly ever needed)
+
+    with suppress(OSError):
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            flags = int.from_bytes(fcntl.ioctl(descriptor, _GET_FLAGS, bytes(8)), "little")
+            fcntl.ioctl(descriptor, _SET_FLAGS, (flags & ~_FIXED).to_bytes(8, "little"))
+        finally:
+            os.close(descriptor)

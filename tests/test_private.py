@@ -2,7 +2,10 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from paiwatch import private
 
@@ -63,3 +66,48 @@ def test_replacing_leaves_one_private_file(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"two"
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
     assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o700, 0o700]
+
+
+_MOUNTED = """
+import subprocess, sys
+from pathlib import Path
+from paiwatch import private
+
+top, precious = map(Path, sys.argv[1:])
+for number in range(2):  # one upon the other
+    subprocess.run(["mount", "--bind", precious, top / "in\\n it"], check=True)
+print(private.remove_tree(top), top.exists(), (precious / "file").read_text())
+"""
+
+
+def test_what_is_mounted_in_a_tree_is_unmounted_and_not_emptied(tmp_path: Path, project_root: Path) -> None:
+    (tmp_path / "tree" / "in\n it").mkdir(parents=True)
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("stays")
+
+    # paths are given as in the mount table: with links followed
+    places = [str((tmp_path / name).resolve()) for name in ("tree", "precious")]
+    command = ("unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", _MOUNTED, *places)
+    ran = subprocess.run(command, cwd=project_root, capture_output=True, text=True, check=False)
+    if "unshare failed" in ran.stderr or "permission denied" in ran.stderr.lower():
+        pytest.skip("nothing can be mounted here")
+
+    assert ran.stdout == "True False stays\n", ran.stderr
+    assert (tmp_path / "precious" / "file").read_text() == "stays"
+
+
+def test_attributes_that_bind_even_root_are_no_obstacle(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "inner").mkdir(parents=True)
+    (tree / "file").write_text("x")
+    (tree / "inner" / "file").write_text("x")
+    fixed = subprocess.run(
+        ["chattr", "+i", tree / "file", tree / "inner" / "file"], capture_output=True, check=False
+    )
+    if fixed.returncode != 0:
+        pytest.skip("files cannot be made immutable here")
+    subprocess.run(["chattr", "+a", tree / "inner"], check=True)
+
+    assert private.remove_tree(tree)
+
+    assert not tree.exists()

@@ -182,9 +182,16 @@ class Runner:
             self._unstaged[begun.run] = fault
             return script.put_off(str(fault))
         try:
-            return await self._run_script(begun, self._order(begun, intent, place, scene))
+            result = await self._run_script(begun, self._order(begun, intent, place, scene))
         finally:
-            await asyncio.to_thread(stage.remove, place)
+            is_gone = await asyncio.to_thread(stage.remove, place)
+        return (
+            result
+            if is_gone
+            else script.remark(
+                result, f"{place.top} could not be removed; delete by hand what its script left there"
+            )
+        )
 
     async def _run_script(self, begun: Begun, order: RunOrder) -> RunResult:
         """In a task of its own: cutting a run short must end its script and nothing before or after that."""

@@ -10,7 +10,7 @@ import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from signal import Signals
 
@@ -76,6 +76,11 @@ def not_started(what: str, error: Exception, *, seconds: float = 0.0) -> RunResu
     return RunResult(
         outcome=Outcome.FAILED, exit=None, signal=None, seconds=seconds, message=f"{what}: {reason}"
     )
+
+
+def remark(result: RunResult, what: str) -> RunResult:
+    """The same result, with one thing more to say."""
+    return replace(result, message="; ".join(part for part in (result.message, what) if part))
 
 
 def put_off(why: str) -> RunResult:
