@@ -15,6 +15,7 @@ from paiwatch.snapshot import Entry
 
 _INSIDE = "write a path from the tree's root, such as version/*.VERSION or src/common/**"
 _SPECIAL = re.compile(r"[*?\[]")
+_WILD_FOLDERS = re.compile(r"(?:^|(?<=/))\*\*(?:/|$)")
 
 #: Files by their paths from the tree's root.
 Watched = Mapping[str, Entry]
@@ -110,29 +111,39 @@ def _can_be_compiled(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(text: str) -> re.Pattern[str]:
-    parts = text.split("/")
-    last = len(parts) - 1
-    whole = "".join(
-        _folders(is_last=place == last) if part == "**" else _name(part) + ("" if place == last else "/")
-        for place, part in enumerate(parts)
-    )
-    return re.compile(whole, re.DOTALL)
+    """Every stretch between two stars is taken where it fits first, for good: trying the others could take years."""
+    first, *rest = _WILD_FOLDERS.split(text)
+    if not rest:
+        return re.compile(_names(first), re.DOTALL)
+    middle = "".join(rf"(?>(?:[^/]+/)*?{_names(names)})" for names in rest[:-1])
+    last = rf"(?:[^/]+/)*{_names(rest[-1])}" if rest[-1] else ".+"
+    return re.compile(_names(first) + middle + last, re.DOTALL)
 
 
-def _folders(*, is_last: bool) -> str:
-    return ".+" if is_last else "(?:[^/]+/)*"
+def _names(path: str) -> str:
+    """Names of folders and files, none of them `**`."""
+    return "/".join(map(_name, path.split("/")))
 
 
 def _name(part: str) -> str:
-    """One folder's or file's name. A bracket that is not closed stands for itself."""
-    made, place = "", 0
+    """One folder's or file's name."""
+    first, *rest = _stretches(part)
+    middle = "".join(f"(?>[^/]*?{stretch})" for stretch in rest[:-1])
+    return f"{first}{middle}[^/]*{rest[-1]}" if rest else first
+
+
+def _stretches(part: str) -> list[str]:
+    """What stands between the stars. A bracket that is not closed stands for itself."""
+    made, place = [""], 0
     while place < len(part):
         end = part.find("]", place + (3 if part[place + 1 : place + 2] == "!" else 2))
-        if part[place] == "[" and end > 0:
-            made += _one_of(part[place + 1 : end])
+        if part[place] == "*":
+            made.append("")
+        elif part[place] == "[" and end > 0:
+            made[-1] += _one_of(part[place + 1 : end])
             place = end
         else:
-            made += {"*": "[^/]*", "?": "[^/]"}.get(part[place], re.escape(part[place]))
+            made[-1] += "[^/]" if part[place] == "?" else re.escape(part[place])
         place += 1
     return made
 

@@ -101,3 +101,17 @@ def test_patterns_are_written_one_way_and_once() -> None:
 
     assert [pattern.text for pattern in catalog.services["grafana"].watch] == ["version/*", "a/**"]
     assert not catalog.problems
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        pytest.param("*a" * 25 + "b", "a" * 200, id="stars in a name"),
+        pytest.param("[!x]*" * 25 + "b", "a" * 200, id="brackets and stars"),
+        pytest.param("**/a/" * 25 + "b", "a/" * 300 + "a", id="folders"),
+        pytest.param("**/*a*a*a/" * 25 + "b", "aaaaaa/" * 200 + "a", id="stars in folders"),
+    ],
+)
+def test_a_pattern_of_many_stars_is_answered_at_once(pattern: str, path: str) -> None:
+    assert watch.fault(pattern) is None
+    assert not Pattern(text=watch.normal(pattern)).matches(path)
