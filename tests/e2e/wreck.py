@@ -14,6 +14,7 @@ from typing import Any
 
 from paiwatch import failpoint
 from paiwatch.control import client
+from paiwatch.errors import DamagedError
 from paiwatch.record.archive import Archive
 from tests.e2e.audit import rows
 from tests.e2e.platform import LIMIT, Platform
@@ -206,9 +207,12 @@ class Wreck:
         )
         yield from (f"{name} still runs something" for name in SERVICES if self.is_busy(name))
         archive = Archive(self.state / "archive")
-        for folder in (self.state / "archive").iterdir():
-            if not folder.name.startswith(".") and archive.has(folder.name):
-                archive.load(folder.name)
+        for digest in (folder.name for folder in (self.state / "archive").glob("[!.]*")):
+            with suppress(DamagedError):  # pruned just now
+                archive.load(digest)
+                continue
+            if archive.has(digest):
+                yield f"damaged release: {digest}"
 
     def runs(self) -> list[dict[str, Any]]:
         """The record's runs, oldest first."""

@@ -1,0 +1,118 @@
+"""The power goes: what was not flushed is lost. The next start still keeps every promise, by itself, with an honest history.
+
+What scripts did lies on another disk: a run that happened and is not in the record is found out.
+"""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import power
+from tests.e2e.nursery import Nursery
+from tests.e2e.power import HARSH, ORDERED, Disk, Kind
+from tests.e2e.test_crash import SCENES, Scene
+from tests.e2e.wreck import Wreck
+
+#: Wherever something was just made durable, or is half made.
+TRANSITIONS = (
+    "source.fetched",
+    "snapshot.taken",
+    "plan.approved",
+    "plan.accepted",
+    "archive.unpublished",
+    "archive.published",
+    "run.intended",
+    "surroundings.prepared",
+    "stage.built",
+    "script.started",
+    "output.finished",
+    "run.finished",
+    "service.quarantined",
+    "generation.closed",
+    "archive.pruning",
+    "service.held",
+    "service.pinned",
+)
+KINDS = pytest.mark.parametrize("kind", [ORDERED, HARSH], ids=["ordered", "harsh"])
+
+
+@pytest.fixture
+def kind() -> Kind:
+    """The file system of tests that try one only: the one that forgives least."""
+    return HARSH
+
+
+@pytest.fixture
+def wreck(tmp_path: Path, nursery: Nursery) -> Wreck:
+    """Laid out and never started."""
+    wreck = Wreck.build(tmp_path / "lab")
+    wreck.lab.nursery = nursery
+    return wreck
+
+
+@pytest.fixture
+def disk(wreck: Wreck, kind: Kind) -> Iterator[Disk]:
+    """What the state folder lies on. Whoever uses it at the end is ended."""
+    with power.disk(wreck.state, kind) as disk:
+        yield disk
+
+
+@KINDS
+def test_a_cut_loses_what_nobody_waited_for_and_nothing_else(tmp_path: Path, kind: Kind) -> None:
+    folder = tmp_path / "disk"
+    with power.disk(folder, kind) as disk:
+        for name, content in (("flushed", "there"), ("forgotten", "gone"), ("new", "gone")):
+            with (folder / name).open("w") as file:
+                file.write(content)
+                file.flush()
+                if content == "there":
+                    os.fsync(file.fileno())
+        (folder / "new").rename(folder / "flushed")
+
+        disk.cut()
+
+        assert [file.read_text() for file in folder.iterdir() if file.is_file()] == ["there"]
+
+
+def test_cut_at_a_durable_transition_it_converges_and_keeps_its_promises(wreck: Wreck, disk: Disk) -> None:
+    wreck.start(TRANSITIONS[0])
+    wreck.recover("the beginning")
+    wreck.raise_value("lone")  # so that it has something to go back to
+    wreck.recover("the second commit")
+    for place, following in zip(TRANSITIONS, [*TRANSITIONS[1:], ""], strict=True):
+        scene = SCENES.get(place, Scene())
+        wreck.mark("slow", *scene.slow)
+        wreck.pull()
+        scene.play(wreck)
+        wreck.die(place)
+        disk.cut()
+
+        wreck.start(following)
+        wreck.unmark()
+        if scene.after:
+            wreck.insist(scene.after, "lone")
+        wreck.recover(place)
+
+
+def test_cut_at_random_instants_it_converges_and_the_history_has_every_run_once(
+    wreck: Wreck, disk: Disk
+) -> None:
+    chance = random.Random(7)
+    for _ in range(8):
+        wreck.start()
+        time.sleep(chance.random() * 0.4)  # how far the start gets before there is news
+        wreck.mark("slow", *chance.sample(sorted(wreck.values), chance.randint(0, 1)))
+        wreck.raise_value(*chance.sample(sorted(wreck.values), chance.randint(1, 3)))
+        time.sleep(chance.random() * 0.5)  # the instant
+        disk.cut()
+        wreck.unmark()
+    wreck.start()
+    wreck.recover("random instants")
+
+    told = wreck.lab.json("history", "-n", "1000")
+    assert sorted(run["run"] for run in told) == [run["id"] for run in wreck.runs()]
+    assert {run["outcome"] for run in told} <= {"succeeded", "interrupted"}
