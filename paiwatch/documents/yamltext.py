@@ -1,4 +1,4 @@
-"""YAML text to Document values: marks, duplicate keys, surprises. The only room that knows PyYAML.
+"""YAML text to Document values: marks, duplicate keys, surprises. With its neighbours the only room that knows PyYAML.
 
 One walk over the composed nodes gives the values, their places and every fault. Bad text is a Problem, never an
 exception; it reads no files and knows no schema.
@@ -11,19 +11,14 @@ from typing import Any
 import yaml
 
 from paiwatch import collector
+from paiwatch.documents import nesting
 from paiwatch.documents.advice import advice_for
 from paiwatch.documents.document import Document, Mark, Path
+from paiwatch.documents.nesting import MAX_DEPTH, MAX_SHARED
 from paiwatch.documents.scalar import Surprise, read_scalar
 from paiwatch.documents.utf8 import decode
 from paiwatch.problem import Problem
 
-MAX_DEPTH = 100
-"""Levels of nesting; nothing that people write comes near."""
-
-MAX_SHARED = 1_000_000
-"""Values that aliases may add to a document before it counts as a bomb."""
-
-_COMPOSABLE_DEPTH = 5_000  # libyaml composes by C recursion: 100,000 levels end the whole program
 _LARGE = 200_000  # characters from which the garbage collector's passes cost more than the parsing
 
 _STR = "tag:yaml.org,2002:str"
@@ -73,7 +68,7 @@ def parse(text: bytes | str, *, file: str, dialect: Dialect, placed: int = MAX_D
 
 def _read(text: str, file: str, dialect: Dialect, placed: int) -> Document:
     """Compose, then walk. Raises yaml.YAMLError."""
-    if _may_be_deep(text) and (mark := _too_deep_at(text)):
+    if mark := nesting.too_deep_at(text):
         return Document(file=file, value=None, problems=(_problem_at(mark, file, *_TOO_DEEP),))
     loader = yaml.CSafeLoader(text)
     try:
@@ -85,27 +80,6 @@ def _read(text: str, file: str, dialect: Dialect, placed: int) -> Document:
     finally:
         loader.dispose()
     return walk.document(value)
-
-
-def _may_be_deep(text: str) -> bool:
-    """A cheap bound: each level needs a bracket, or (block style) a column of its line."""
-    if len(text) <= _COMPOSABLE_DEPTH:
-        return False
-    widest = max(map(len, text.splitlines()))
-    return text.count("[") + text.count("{") + 2 * widest > _COMPOSABLE_DEPTH
-
-
-def _too_deep_at(text: str) -> Mark | None:
-    """Where nesting passes MAX_DEPTH, found from events, which need no recursion."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH and event.start_mark:
-                return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-    return None
 
 
 def _mark_of(node: yaml.Node) -> Mark:
