@@ -5,7 +5,7 @@ import sys
 import click
 
 from paiwatch.cli import exits
-from paiwatch.cli.acting import finish, obey
+from paiwatch.cli.acting import Reply, finish, obey
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.exits import Code
 
@@ -60,8 +60,14 @@ def service(
         "only": only,
     }
     reply = obey(call, request)
-    finish(call, reply, "done" if reply["succeeded"] else "something failed; `paiwatch status` shows what")
+    for problem in () if call.wants_json else reply.get("left_out", ()):
+        click.secho(problem, err=True, fg="yellow")
+    finish(call, reply, "done" if reply["succeeded"] else _failed(reply))
     exits.leave(Code.DONE if reply["succeeded"] else Code.FAILED)
+
+
+def _failed(reply: Reply) -> str:
+    return "something failed; `paiwatch status` shows what" if reply.get("steps") else "nothing was done"
 
 
 def _split(values: tuple[str, ...]) -> list[str]:

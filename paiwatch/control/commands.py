@@ -16,7 +16,7 @@ from paiwatch.convergence.events import Retried
 from paiwatch.convergence.progress import progress
 from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import News
-from paiwatch.plan.applied import EVERYTHING, HeldBy, Hold
+from paiwatch.plan.applied import DOWN, EVERYTHING, HeldBy, Hold
 from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
@@ -173,6 +173,11 @@ async def _suspend(desk: Desk, request: Request) -> Reply:
     )
 
     async def work() -> None:
+        present = (await desk.writer.do(desk.record.holds)).get(service)
+        if present is not None and present.by in DOWN:  # else `resume` would take it for one that runs
+            raise ConfigError(
+                f"{service} is {present.by} by a person, so nothing begins for it before `paiwatch service start -n {service}`"
+            )
         await desk.writer.do(lambda: desk.record.hold(hold))
         await desk.course.refresh_holds()
 

@@ -9,7 +9,7 @@ from paiwatch.catalog.service import Operator
 from paiwatch.control.desk import Desk, Reply, Request
 from paiwatch.errors import ConfigError
 from paiwatch.news import News
-from paiwatch.plan.applied import HeldBy, Hold, Memory
+from paiwatch.plan.applied import DOWN, HeldBy, Hold, Memory
 from paiwatch.plan.asked import Request as AskedFor
 from paiwatch.plan.asked import asked
 from paiwatch.plan.excerpt import once
@@ -18,9 +18,8 @@ from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
-_DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
 #: Holds that end when a person brings the service up.
-_LIFTED = {Operator.START: _DOWN | {HeldBy.INTERRUPTED}, Operator.REFRESH: frozenset({HeldBy.INTERRUPTED})}
+_LIFTED = {Operator.START: DOWN | {HeldBy.INTERRUPTED}, Operator.REFRESH: frozenset({HeldBy.INTERRUPTED})}
 
 
 async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
@@ -29,11 +28,13 @@ async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
     heard: asyncio.Queue[News | None] = asyncio.Queue()
     desk.listeners.add(heard.put_nowait)
     try:
-        answer = await desk.decider.between_events(lambda: _fulfil(desk, operator, request))
+        answer, plan = await desk.decider.between_events(lambda: _fulfil(desk, operator, request))
         async for news in until(answer, heard):
             if (reply := told(news)) is not None:
                 yield reply
-        yield {"ok": True, "succeeded": answer.result()}
+        left_out = [str(problem) for problem in plan.problems] if request.get("names") else []
+        is_done = answer.result() and (bool(plan.steps) or not left_out)
+        yield {"ok": True, "succeeded": is_done, "steps": len(plan.steps), "left_out": left_out}
     finally:
         desk.listeners.discard(heard.put_nowait)
 
@@ -45,7 +46,8 @@ async def until(answer: asyncio.Future[bool], heard: asyncio.Queue[News | None])
         yield news
 
 
-async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "asyncio.Future[bool]":
+async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "tuple[asyncio.Future[bool], Plan]":
+    """The plan that was made of it, and whether all of that succeeds."""
     desired = desk.desired
     memory = await desk.writer.do(desk.record.memory)
     names = tuple(request.get("names", ()))
@@ -58,13 +60,16 @@ async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "asyncio.
     plan = once(asked(wish, desired, memory, desk.policy))
     if faults := errors(plan.problems):
         raise ConfigError(f"cannot {operator} that", faults)
-    await _hold_or_lift(desk, operator, frozenset(step.id.service for step in plan.steps))
+    services = frozenset(step.id.service for step in plan.steps)
+    await _hold(desk, operator, services)
 
     def again(left: Collection[str], desired: Desired, memory: Memory) -> Plan:
         rest = replace(wish, names=tuple(left), skip=frozenset(), only=True)
         return once(asked(rest, desired, memory, desk.policy))
 
-    return await desk.course.fulfil(plan, again, lambda step: step.kind is Kind.ASKED)
+    answer = await desk.course.fulfil(plan, again, lambda step: step.kind is Kind.ASKED)
+    await _lift(desk, operator, services)  # not before: what was held back would begin ahead of it
+    return answer, plan
 
 
 async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> frozenset[str]:
@@ -72,7 +77,7 @@ async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> froze
     if operator is not Operator.REFRESH:
         return frozenset()
     holds = await desk.writer.do(desk.record.holds)
-    down = frozenset(name for name, hold in holds.items() if hold.by in _DOWN)
+    down = frozenset(name for name, hold in holds.items() if hold.by in DOWN)
     if named := sorted(down & set(names)):
         remedy = f"`paiwatch service start -n {named[0]}` starts it"
         raise ConfigError(
@@ -81,18 +86,22 @@ async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> froze
     return down
 
 
-async def _hold_or_lift(desk: Desk, operator: Operator, services: frozenset[str]) -> None:
-    """What a person stopped stays stopped until a person starts it; written before the first script runs.
-
-    What waits since its script was cut off is let go by any command that brings it up.
-    """
-    holds = await desk.writer.do(desk.record.holds)
+async def _hold(desk: Desk, operator: Operator, services: frozenset[str]) -> None:
+    """What a person stopped stays stopped until a person starts it; written before the first script runs."""
     by = {Operator.STOP: HeldBy.STOPPED, Operator.DELETE: HeldBy.DELETED}.get(operator)
+    if by is None:
+        return
     at = desk.clock.wall()
     for service in sorted(services):
-        if by is not None:
-            hold = Hold(service=service, by=by, reason=f"service {operator}", since=at)
-            await desk.writer.do(partial(desk.record.hold, hold))
-        elif service in holds and holds[service].by in _LIFTED[operator]:
-            await desk.writer.do(partial(desk.record.lift, service))
+        hold = Hold(service=service, by=by, reason=f"service {operator}", since=at)
+        await desk.writer.do(partial(desk.record.hold, hold))
+    await desk.course.refresh_holds()
+
+
+async def _lift(desk: Desk, operator: Operator, services: frozenset[str]) -> None:
+    """What a person brings up is not held down any more, and need not wait since its script was cut off."""
+    holds = await desk.writer.do(desk.record.holds)
+    lifted = _LIFTED.get(operator, frozenset())
+    for service in sorted(services & {name for name, hold in holds.items() if hold.by in lifted}):
+        await desk.writer.do(partial(desk.record.lift, service))
     await desk.course.refresh_holds()

@@ -22,6 +22,10 @@ class HeldBy(StrEnum):
     QUARANTINED = "quarantined"  # retries used up for one release digest
 
 
+#: Holds of what a person took down.
+DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """A service that waits for a person. `digest` is set for quarantine only: another release is not held."""

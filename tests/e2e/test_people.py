@@ -59,8 +59,30 @@ def test_stopped_service_stays_down_through_commits(platform: Platform) -> None:
     platform.wait_until(lambda: platform.value("middle") == "3 steady", "middle refreshed")
 
     assert platform.value("top") == ""
+    before = began(platform)
     platform.cli("service", "start", "-n", "top")
     assert platform.value("top") == "3 steady"
+    assert began(platform)[len(before) :] == ["start top"]  # nothing refreshes what is down
+
+
+def test_suspending_a_stopped_service_does_not_let_it_pass_for_one_that_runs(platform: Platform) -> None:
+    platform.cli("service", "stop", "-n", "top")
+
+    refused = platform.cli("suspend", "top", "--reason", "holiday", code=2)
+
+    assert "top is stopped by a person" in refused
+    assert "service start" in refused
+    assert states(platform)["top"] == "stopped"
+
+
+def test_a_named_service_that_has_errors_is_not_done(platform: Platform) -> None:
+    (platform.root / "tree/src/alone/deploy/service.yaml").write_text("start-script: [\n")
+    platform.wait_until(lambda: states(platform)["alone"] == "invalid", "alone broken")
+
+    said = platform.cli("service", "refresh", "-n", "alone", code=1)
+
+    assert "'alone' is left out: it has errors; `paiwatch validate` lists them" in said
+    assert "nothing was done" in said
 
 
 def test_suspended_service_waits_and_resume_catches_up(platform: Platform) -> None:
