@@ -17,11 +17,12 @@ _GET_FLAGS, _SET_FLAGS, _FIXED = 0x80086601, 0x40086602, 0x30  # ioctl_iflags(2)
 
 def make_folder(folder: Path) -> Path:
     """Make this folder, and those above that are missing, for the owner only. Returns it."""
-    if not folder.is_dir():
-        if not folder.parent.is_dir():
-            make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)  # the umask may have taken bits of the owner's
+    missing = [folder] if not folder.is_dir() else []
+    while missing and not missing[-1].parent.is_dir():
+        missing.append(missing[-1].parent)
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+        each.chmod(0o700)  # the umask may have taken bits of the owner's
     return folder
 
 
@@ -72,6 +73,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_file(file: Path) -> None:
+    """Wait until the disk has this file and its name; whatever else has taken its place is left alone. Raises OSError."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(file.parent)
 
 
 def remove_tree(top: Path) -> bool:

@@ -8,23 +8,29 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: What one file may have, in bytes (it is taken into memory), and its path, in bytes and in folders (stages lie deep themselves).
+LARGEST, LONGEST, DEEPEST = 100 << 20, 1024, 200
+
 #: Gives the bytes of blobs by content id. Ids that cannot be read raise TransientError.
 Contents = Callable[[Iterable[str]], Mapping[str, bytes]]
 
 
 class Mode(StrEnum):
-    """What git knows of a file's kind: the four that a tree can hold; and that a live directory's file may not be read."""
+    """What git knows of a file's kind: the four that a tree can hold; and that a live directory's file may not be read, or
+    is not taken since it is too large or lies too deep.
+    """
 
     FILE = "100644"
     EXECUTABLE = "100755"
     LINK = "120000"
     SUBMODULE = "160000"
     UNREADABLE = "000000"
+    REFUSED = "000001"
 
     @property
     def has_content(self) -> bool:
         """Whether its bytes can be asked for."""
-        return self not in {Mode.SUBMODULE, Mode.UNREADABLE}
+        return self not in {Mode.SUBMODULE, Mode.UNREADABLE, Mode.REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Tree:
     """One source at one revision. `files` maps paths from the tree's root (POSIX, never absolute) to entries.
 
     `folder` is where the components (or the configuration files) lie in it: "." or a path without "./". A folder that
-    may not be read is an entry "path/.".
+    may not be read, or is refused, is an entry "path/.".
     """
 
     revision: Revision

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from paiwatch.catalog import graph as graphs
-from paiwatch.catalog import paths
+from paiwatch.catalog import paths, refused
 from paiwatch.catalog.components import DECLARATION, Deploy, is_usable_name, services
 from paiwatch.catalog.declaration import parse_service
 from paiwatch.catalog.files import check_files
@@ -87,10 +87,10 @@ def _unreadable(name: str, document: Document, deploy: Deploy) -> Problem | None
         rule = "rename the folder: letters, digits, '.', '_' and '-', a letter or digit first, at most 100"
         return Problem(file=file, message=f"'{shown}' cannot be a service's name", remedy=rule, service=shown)
     for path, entry in deploy.items():
-        if entry.mode is Mode.UNREADABLE:
-            remedy = "let paiwatch's user read it; until then the service stays as it is"
+        if found := refused.fault(entry):
+            remedy = f"{found[1]}; until then the service stays as it is"
             place = paths.shown(f"{document.file.removesuffix(DECLARATION)}{path}")
-            return Problem(file=place, message="may not be read", remedy=remedy, service=shown)
+            return Problem(file=place, message=found[0], remedy=remedy, service=shown)
     if deploy[DECLARATION].mode in {Mode.LINK, Mode.SUBMODULE}:
         return Problem(
             file=file, message="is a symbolic link or a submodule", remedy="make it a file", service=shown

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.problem import Problem, Severity
-from paiwatch.snapshot import Commit, Entry, Mode, Revision, Tree
+from paiwatch.snapshot import DEEPEST, LARGEST, LONGEST, Commit, Entry, Mode, Revision, Tree
 from paiwatch.sources.keep import Keep
 from paiwatch.sources.scratch import is_scratch
 
@@ -27,7 +27,10 @@ _COARSE = 2_100_000_000  # ns: the same on file systems that keep whole seconds
 #: Errors of the disk or the machine, not of one file.
 _FAILING = frozenset({errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE})
 
-_LOCKED = Entry(Mode.UNREADABLE, "0" * 40)
+_SHOWN = 160  # characters of a path
+
+_NOTHING = "0" * 40  # the content id of what is not taken
+_LOCKED, _REFUSED = Entry(Mode.UNREADABLE, _NOTHING), Entry(Mode.REFUSED, _NOTHING)
 
 Signature = tuple[int, ...]
 
@@ -46,15 +49,17 @@ class _Pass:
     """What one walk found."""
 
     seen: dict[str, _Seen] = field(default_factory=dict)
-    unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)  # and why
+    oversized: dict[str, int] = field(default_factory=dict)  # and how many bytes it has
+    deep: set[str] = field(default_factory=set)
     torn: set[str] = field(default_factory=set)
 
     @property
     def files(self) -> dict[str, Entry]:
         """In path order."""
-        found = {path: seen.entry for path, seen in self.seen.items()} | dict.fromkeys(
-            self.unreadable, _LOCKED
-        )
+        found = {path: seen.entry for path, seen in self.seen.items()}
+        found |= dict.fromkeys(self.unreadable, _LOCKED)
+        found |= dict.fromkeys((*self.oversized, *self.deep), _REFUSED)
         return dict(sorted(found.items()))
 
 
@@ -72,6 +77,7 @@ class LiveDirectory:
         self._cache: dict[str, _Seen] = {}
         self._files: Mapping[str, Entry] | None = None
         self._revision: Revision | None = None
+        self._is_aborted = False
         self.problems: tuple[Problem, ...] = ()
 
     def look(self, *, folder: str, since: Tree | None = None, revision: str | None = None) -> Tree:
@@ -98,7 +104,7 @@ class LiveDirectory:
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Contents of the last look, and of the one before it. Raises TransientError for what may not be read."""
         wanted = frozenset(oids)
-        if _LOCKED.oid in wanted and self.problems:
+        if _NOTHING in wanted and self.problems:
             raise TransientError("; ".join(str(problem) for problem in self.problems))
         return self._keep.read(wanted)
 
@@ -107,7 +113,8 @@ class LiveDirectory:
         return ()
 
     def abort(self) -> None:
-        """Nothing here waits for anybody."""
+        """End the look that may be under way: a large directory takes its time. Safe to call from any thread."""
+        self._is_aborted = True
 
     def close(self) -> None:
         """Forget the contents."""
@@ -123,7 +130,7 @@ class LiveDirectory:
             found = self._walk()
             files = found.files
             if files == before and not found.torn:
-                self.problems = tuple(self._unreadable(found.unreadable))
+                self.problems = tuple(sorted(self._left_out(found)))
                 return (known if known is not None and files == known else files), now
             if attempt:
                 moving |= _differing(before, files) | found.torn
@@ -155,6 +162,8 @@ class LiveDirectory:
                 path = prefix + entry.name
                 if entry.name == ".git":
                     continue
+                if self._is_aborted:
+                    raise TransientError(f"{self._root}: paiwatch was asked to end while it read")
                 try:
                     self._visit(folder, entry, path, found)
                 except (FileNotFoundError, NotADirectoryError):
@@ -167,14 +176,20 @@ class LiveDirectory:
 
     def _visit(self, folder: int, entry: os.DirEntry[str], path: str, found: _Pass) -> None:
         facts = entry.stat(follow_symlinks=False)
-        if stat.S_ISDIR(facts.st_mode):
+        if _lies_too_deep(path):
+            found.deep.add(f"{path}/." if stat.S_ISDIR(facts.st_mode) else path)
+        elif stat.S_ISDIR(facts.st_mode):
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             inner = os.open(entry.name, flags, dir_fd=folder)
             try:
                 self._walk_folder(inner, f"{path}/", found)
             finally:
                 os.close(inner)
-        elif (stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode)) and not is_scratch(entry.name):
+        elif not (stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode)) or is_scratch(entry.name):
+            return
+        elif facts.st_size > LARGEST:
+            found.oversized[path] = facts.st_size
+        else:
             seen = self._cache.get(path)
             if seen is None or not seen.is_sure or seen.signature != _signature(facts):
                 seen = self._take(folder, entry.name, facts)
@@ -201,14 +216,20 @@ class LiveDirectory:
             return None
         return _Seen(signature=_signature(facts), entry=Entry(mode, oid), is_sure=_is_old(facts, started))
 
-    def _unreadable(self, faults: Mapping[str, str]) -> Iterable[Problem]:
-        for path, fault in sorted(faults.items()):
-            yield Problem(
-                file=f"{self._root}/{path.removesuffix('/.')}",
-                severity=Severity.WARNING,
-                message=f"may not be read: {fault}",
-                remedy="let paiwatch's user read it, or move it out of the directory",
-            )
+    def _left_out(self, found: _Pass) -> Iterable[Problem]:
+        for path, fault in found.unreadable.items():
+            remedy = "let paiwatch's user read it, or move it out of the directory"
+            yield self._warning(path, f"may not be read: {fault}", remedy)
+        for path, size in found.oversized.items():
+            message = f"has {size:,} bytes, and a file may have {LARGEST:,}; scripts do not see it"
+            yield self._warning(path, message, "keep it elsewhere and let a script fetch it")
+        for path in found.deep:
+            message = f"lies more than {DEEPEST} folders or {LONGEST:,} bytes deep; scripts do not see it"
+            yield self._warning(path, message, "move or remove it")
+
+    def _warning(self, path: str, message: str, remedy: str) -> Problem:
+        file = f"{self._root}/{_shown(path.removesuffix('/.'))}"
+        return Problem(file=file, severity=Severity.WARNING, message=message, remedy=remedy)
 
 
 def name(files: Mapping[str, Entry]) -> str:
@@ -221,6 +242,17 @@ def name(files: Mapping[str, Entry]) -> str:
 
 def _signature(facts: os.stat_result) -> Signature:
     return (facts.st_dev, facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+def _lies_too_deep(path: str) -> bool:
+    """Where few would look for anything, and neither a stage nor the recursion here could follow."""
+    return len(path) * 4 > LONGEST and (path.count("/") >= DEEPEST or len(os.fsencode(path)) > LONGEST)
+
+
+def _shown(path: str) -> str:
+    """A path that can be printed and stored, and read however long it is."""
+    plain = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in path)
+    return plain if len(plain) <= _SHOWN else f"{plain[: _SHOWN // 2]}…{plain[-_SHOWN // 2 :]}"
 
 
 def _is_old(facts: os.stat_result, now: int) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from paiwatch.catalog import refused
 from paiwatch.differing import differing
 from paiwatch.documents import yamltext
 from paiwatch.documents.document import Document
@@ -179,8 +180,8 @@ def _parsed(entries: Mapping[str, Entry], read: Contents, known: _Shelf, placed:
 
 
 def _document(path: str, entry: Entry, contents: Mapping[str, bytes], placed: int) -> Document:
-    if entry.mode is Mode.UNREADABLE:
-        problem = Problem(file=path, message="may not be read", remedy="let paiwatch's user read it")
+    if found := refused.fault(entry):
+        problem = Problem(file=path, message=found[0], remedy=found[1])
         return Document(file=path, value=None, problems=(problem,))
     if entry.mode in {Mode.LINK, Mode.SUBMODULE}:
         problem = Problem(

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paiwatch.catalog.catalog import read_catalog
+from paiwatch import private
+from paiwatch.catalog.catalog import declare, read_catalog
 from paiwatch.catalog.components import components
 from paiwatch.documents.document import Document
 from paiwatch.errors import ConfigError, TransientError
@@ -208,6 +209,53 @@ def test_nothing_is_said_of_components_whose_folder_may_not_be_read(shut: Path) 
 
     (shut / "src").chmod(0o755)
     live.close()
+
+
+def test_a_file_that_is_too_large_is_named_and_not_read(root: Path, live: LiveDirectory) -> None:
+    for place in ("src/a/deploy/dump", "dump"):
+        with (root / place).open("w") as file:
+            file.truncate(1 << 40)
+
+    tree = live.look(folder="src")
+
+    assert tree.files["src/a/deploy/dump"] == tree.files["dump"] == Entry(Mode.REFUSED, "0" * 40)
+    assert tree.files["src/b/file"] == plain("b\n")
+    assert [problem.file for problem in live.problems] == [f"{root}/dump", f"{root}/src/a/deploy/dump"]
+    assert "has 1,099,511,627,776 bytes, and a file may have 104,857,600" in live.problems[0].message
+    declared = declare(
+        "a", "src/a", Document(file="src/a/deploy/service.yaml", value={}), components(tree)["a"], {}
+    )
+    assert not declared.is_valid
+    assert "is too large" in declared.problems[0].message
+
+
+def test_folders_deeper_than_anybody_needs_are_left_alone(root: Path, live: LiveDirectory) -> None:
+    for place in ("lib", "src/a/deploy"):
+        top = root / place
+        top.mkdir(exist_ok=True)
+        folder = os.open(top, os.O_RDONLY)
+        for _ in range(1200):  # more than Python recurses, and longer than the kernel takes a path
+            os.mkdir("dddd", dir_fd=folder)
+            inner = os.open("dddd", os.O_RDONLY, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        os.close(folder)
+
+    tree = live.look(folder="src")
+
+    assert tree.files["src/b/file"] == plain("b\n")
+    deep = [path for path, entry in tree.files.items() if entry.mode is Mode.REFUSED]
+    assert len(deep) == len(live.problems) == 2
+    assert all(len(path) < 1100 and path.endswith("/.") for path in deep)
+    assert components(tree)["a"].keys() > {"start.sh"}
+    private.remove_tree(root)
+
+
+def test_a_look_ends_when_paiwatch_is_asked_to(root: Path, live: LiveDirectory) -> None:
+    live.abort()
+
+    with pytest.raises(TransientError, match="asked to end"):
+        live.look(folder=".")
 
 
 @contextlib.contextmanager
