@@ -111,3 +111,15 @@ def test_attributes_that_bind_even_root_are_no_obstacle(tmp_path: Path) -> None:
     assert private.remove_tree(tree)
 
     assert not tree.exists()
+
+
+def test_what_took_the_place_of_a_file_is_neither_waited_for_nor_followed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "file").write_text("x")
+
+    private.sync_file(tmp_path / "file")
+
+    for name in ("pipe", "link", "gone"):
+        with pytest.raises(OSError, match=name if name != "pipe" else "Invalid argument"):
+            private.sync_file(tmp_path / name)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from paiwatch import disk
+from paiwatch import disk, private
 from paiwatch.clock import Clock
 from paiwatch.convergence import backoff, holding
 from paiwatch.convergence.events import Begin, Outcome
@@ -113,8 +113,10 @@ class Runner:
             reach("stage.removed")
         at = self._clock.wall()
         rest = self._rest(step, intent.attempt, result.outcome)
-        await self._writer.insist(
-            lambda: self._record.finish(
+
+        def end() -> None:
+            _keep_output(begun.log)
+            self._record.finish(
                 begun.run,
                 result,
                 at=at,
@@ -122,7 +124,8 @@ class Runner:
                 retry_at=at + (rest or 0.0),
                 hold=self._hold(begun, step, result, at),
             )
-        )
+
+        await self._writer.insist(end)
         ended = StepEnded(
             run=begun.run,
             generation=intent.generation,
@@ -251,3 +254,15 @@ class Runner:
         if step.kind is Kind.ASKED:
             return None
         return backoff.delay(step.id.service, step.digest, attempt, step.retries)
+
+
+def _keep_output(log: Path) -> None:
+    """What a script said, secrets masked, is durable before its end is. Raises StoreError for what may pass."""
+    try:
+        private.sync_file(log)
+    except OSError as fault:
+        is_gone = isinstance(
+            fault, PermissionError | FileNotFoundError
+        )  # its script took it away, or said nothing
+        if disk.may_pass(fault) and not is_gone:
+            raise StoreError(f"{log}: cannot be written: {disk.explain(fault)}") from fault

@@ -98,6 +98,29 @@ def test_cut_at_a_durable_transition_it_converges_and_keeps_its_promises(wreck: 
         wreck.recover(place)
 
 
+@KINDS
+def test_what_a_finished_run_said_is_there_after_a_cut(wreck: Wreck, disk: Disk) -> None:
+    secret = "hunter22-of-the-tree"
+    wreck.lab.add("talker", work=f"echo the password is {secret}")
+    template = wreck.lab.root / "tree" / "src" / "talker" / "deploy" / "value.txt.template"
+    template.write_text("{{ cluster_cfg.talker.password }}")
+    wreck.lab.write_config(wreck.values)
+    with (wreck.lab.work / "services-configuration.yaml").open("a") as settings:
+        settings.write(f"talker: {{password: {secret}}}\n")
+    wreck.commit = wreck.lab.push("a secret")
+    wreck.start()
+    wreck.settle("the beginning")
+
+    disk.cut()
+
+    (said,) = (file.read_text() for file in (wreck.state / "runs" / "talker").iterdir())
+    assert "the password is" in said
+    assert secret not in said
+    for name in wreck.values:
+        (log,) = (wreck.state / "runs" / name).iterdir()
+        assert "bytes of output were cut here" in log.read_text()
+
+
 def test_cut_at_random_instants_it_converges_and_the_history_has_every_run_once(
     wreck: Wreck, disk: Disk
 ) -> None:
