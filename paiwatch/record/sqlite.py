@@ -178,5 +178,6 @@ def _back_up(file: Path, connection: Connection, version: int) -> None:
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     raw.execute("VACUUM INTO ?", (str(unfinished),))
+    private.sync_file(unfinished)  # SQLite promises no such thing of a copy
     unfinished.replace(file.with_name(f"{file.name}.{version}.bak"))
     private.sync_folder(file.parent)

@@ -5,16 +5,20 @@ What scripts did lies on another disk: a run that happened and is not in the rec
 
 import os
 import random
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from paiwatch.record.migrations import newest
 from tests.e2e import power
+from tests.e2e.audit import rows
 from tests.e2e.nursery import Nursery
 from tests.e2e.power import HARSH, ORDERED, Disk, Kind
-from tests.e2e.test_crash import SCENES, Scene
+from tests.e2e.test_crash import FIXTURES, SCENES, Scene
 from tests.e2e.wreck import Wreck
 
 #: Wherever something was just made durable, or is half made.
@@ -119,6 +123,26 @@ def test_what_a_finished_run_said_is_there_after_a_cut(wreck: Wreck, disk: Disk)
     for name in wreck.values:
         (log,) = (wreck.state / "runs" / name).iterdir()
         assert "bytes of output were cut here" in log.read_text()
+
+
+def test_cut_in_a_migration_the_next_start_completes_it_and_the_copy_is_whole(
+    wreck: Wreck, disk: Disk
+) -> None:
+    with closing(sqlite3.connect(wreck.state / "record.db")) as connection:
+        connection.executescript((FIXTURES / "version-1.sql").read_text())
+    os.sync()
+
+    for place in ("record.backed-up", "record.migrating", ""):
+        wreck.start(place, at_once=True)
+        if place:
+            wreck.die(place)
+        else:
+            wreck.settle("record.migrating")
+        disk.cut()
+        with closing(sqlite3.connect(wreck.state / "record.db.1.bak")) as copy:
+            assert copy.execute("select version from schema_version").fetchall() == [(1,)], place
+
+    assert rows(wreck.state, "select version from schema_version") == [{"version": newest()}]
 
 
 def test_cut_at_random_instants_it_converges_and_the_history_has_every_run_once(
