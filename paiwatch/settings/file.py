@@ -191,4 +191,5 @@ def _secret_file_fault(path: Path, *, is_public: bool) -> tuple[Severity, str, s
 
 
 def _lies_in(inner: Path, outer: Path) -> bool:
-    return inner.resolve().is_relative_to(outer.resolve())
+    """By whatever links: `Path.resolve` would raise for one that leads to itself."""
+    return Path(os.path.realpath(inner)).is_relative_to(os.path.realpath(outer))

@@ -313,3 +313,11 @@ def test_any_yaml_is_settings_or_a_config_error(tmp_path: Path, value: object) -
     except ConfigError as error:
         problems = error.problems
     assert all(problem.remedy for problem in problems)
+
+
+def test_a_directory_that_is_a_ring_of_links_is_no_fault_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "tree").symlink_to("tree")
+    text = f"config: {{directory: {tmp_path}/conf}}\nsrc: {{directory: {tmp_path}/tree}}\nstate: {tmp_path}/state\n"
+    (tmp_path / "config.yaml").write_text(text)
+
+    assert load(tmp_path / "config.yaml", {}).src.directory == tmp_path / "tree"
