@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+_LONGEST = 1000  # characters of a message that anybody reads
+
 
 class Severity(StrEnum):
     """How much a problem holds up: an error holds its service, a warning holds nothing."""
@@ -38,9 +40,13 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
-        """One line: place, what, remedy."""
+        """One line: place, what, remedy. Names in it may be anybody's: odd characters are escaped, and what has no end is cut."""
+        message = self.message if len(self.message) <= _LONGEST else f"{self.message[:_LONGEST]}…"
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{self.place}: {self.message}{remedy}"
+        said = f"{self.place}: {message}{remedy}"
+        if said.isprintable():
+            return said
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in said)
 
 
 def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
