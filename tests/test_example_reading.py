@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch.catalog.catalog import Catalog, read_catalog
+from paiwatch.catalog.catalog import Catalog
 from paiwatch.catalog.components import components
 from paiwatch.documents.yamltext import Dialect, parse
 from paiwatch.example import example_config, example_tree
@@ -15,6 +15,7 @@ from paiwatch.model.reads import Sight
 from paiwatch.releases.assemble import Assembled, release_of
 from paiwatch.releases.render import Renderer
 from paiwatch.snapshot import Entry, Mode, Revision, Tree, blob_id
+from tests.catalog.trees import read_catalog
 from tests.example_stage import SERVICES, read_model, render
 
 CONTENTS: Mapping[str, bytes] = {

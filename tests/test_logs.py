@@ -121,7 +121,7 @@ def test_the_level_is_the_least_that_is_written() -> None:
     stream = io.StringIO()
     logs.configure("json", "warning", scrub, stream=stream, environ={})
 
-    LOG.info(logs.SNAPSHOT_TAKEN)
+    LOG.info(logs.PLAN_ACCEPTED)
     LOG.warning(logs.SOURCE_FAILED)
 
     assert [line["event"] for line in lines(stream)] == ["source.failed"]
@@ -139,7 +139,7 @@ def test_a_traceback_shows_where_but_neither_locals_nor_secrets(style: str) -> N
     try:
         fail_with(SECRET)
     except ValueError:
-        LOG.exception(logs.DAEMON_FAILED)
+        LOG.exception(logs.STORE_FAILED)
         logging.getLogger("git").exception("no")
 
     text = stream.getvalue()
@@ -176,21 +176,21 @@ def test_a_terminal_gets_colours_unless_somebody_minds() -> None:
     for name, environ in {"plain": {}, "no colour": {"NO_COLOR": "1"}, "dumb": {"TERM": "dumb"}}.items():
         stream = Terminal()
         logs.configure("auto", "info", scrub, stream=stream, environ=environ)
-        LOG.info(logs.SNAPSHOT_TAKEN, config="abc")
+        LOG.info(logs.PLAN_ACCEPTED, config="abc")
         shown[name] = stream.getvalue()
 
     assert "\x1b[" in shown["plain"]
     assert "\x1b[" not in shown["no colour"] + shown["dumb"]
-    assert all("snapshot.taken" in text and "config" in text for text in shown.values())
+    assert all("plan.accepted" in text and "config" in text for text in shown.values())
 
 
 def test_auto_writes_json_where_nobody_looks() -> None:
     stream = io.StringIO()
     logs.configure("auto", "info", scrub, stream=stream, environ={})
 
-    LOG.info(logs.SNAPSHOT_TAKEN)
+    LOG.info(logs.PLAN_ACCEPTED)
 
-    assert lines(stream)[0]["event"] == "snapshot.taken"
+    assert lines(stream)[0]["event"] == "plan.accepted"
 
 
 def test_a_second_configuration_replaces_the_first(stream: io.StringIO) -> None:

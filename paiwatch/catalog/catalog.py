@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from paiwatch.catalog import graph as graphs
 from paiwatch.catalog import paths, refused
-from paiwatch.catalog.components import DECLARATION, Deploy, is_usable_name, services
+from paiwatch.catalog.components import DECLARATION, Deploy, is_usable_name
 from paiwatch.catalog.declaration import parse_service
 from paiwatch.catalog.files import check_files
 from paiwatch.catalog.graph import Graph
@@ -53,19 +53,6 @@ class Catalog:
     def is_valid(self, name: str) -> bool:
         """Whether this service can run."""
         return name in self.services and name not in self.invalid
-
-
-def read_catalog(
-    prefix: str, found: Mapping[str, Deploy], documents: Mapping[str, Document], links: Mapping[str, bytes]
-) -> Catalog:
-    """The catalog of these components. `prefix` is the tree's, `documents` has each service's parsed service.yaml by
-    name, `links` the targets of symbolic links by content id.
-    """
-    declared = {
-        name: declare(name, f"{prefix}{name}", documents[name], deploy, links)
-        for name, deploy in sorted(services(found).items())
-    }
-    return assemble(declared, folders=found.keys())
 
 
 def declare(

@@ -1,4 +1,4 @@
-"""Who needs whom: order, rings, and everything that hangs on a service. PURE, on whole numbers: fast at 10,000 services.
+"""Who needs whom: order and rings. PURE, on whole numbers: fast at 10,000 services.
 
 Names are sorted once, so that comparing numbers compares names and every answer is deterministic.
 """
@@ -65,32 +65,6 @@ def order(graph: Graph, among: Iterable[str] | None = None) -> tuple[str, ...]:
     numbers = range(len(graph.names)) if among is None else _numbers(graph, among)
     levels = graph.levels
     return _named(graph, sorted(sorted(numbers), key=levels.__getitem__))
-
-
-def level_of(graph: Graph, name: str) -> int:
-    """0 for a service that needs nothing, else 1 + the highest level it needs."""
-    return graph.levels[graph.index[name]]
-
-
-def dependents_closure(graph: Graph, names: Iterable[str]) -> frozenset[str]:
-    """These services and all that need them, directly or not. Unknown names are left out."""
-    return _closure(graph, graph.needed_by, names)
-
-
-def transitive_prerequisites(graph: Graph, names: Iterable[str]) -> frozenset[str]:
-    """These services and all that they need, directly or not. Unknown names are left out."""
-    return _closure(graph, graph.needs, names)
-
-
-def _closure(graph: Graph, edges: _Edges, names: Iterable[str]) -> frozenset[str]:
-    stack = _numbers(graph, names)
-    seen = set(stack)
-    while stack:
-        for number in edges[stack.pop()]:
-            if number not in seen:
-                seen.add(number)
-                stack.append(number)
-    return frozenset(_named(graph, seen))
 
 
 def _numbers(graph: Graph, names: Iterable[str]) -> list[int]:

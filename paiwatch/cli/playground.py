@@ -16,6 +16,7 @@ from pathlib import Path
 
 from paiwatch.control import client
 from paiwatch.errors import PaiwatchError
+from paiwatch.example import example_config
 
 _START_LIMIT = 30.0  # seconds until the daemon must listen
 _STOP_LIMIT = 60.0
@@ -56,7 +57,7 @@ class Playground:
         await self._git(self.root, "init", "--quiet", "--bare", "--initial-branch=main", "config.git")
         await self._git(self.root, "clone", "--quiet", "config.git", "work")
         await self._git(self.work, "checkout", "--quiet", "-B", "main")
-        self._write_configuration(example / "_config")
+        self._write_configuration(example_config())
         self.settings.write_text(_SETTINGS, encoding="utf-8")
         await self.push("Describe the cluster")
 

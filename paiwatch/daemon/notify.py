@@ -16,11 +16,6 @@ def status(text: str) -> str:
     return "STATUS=" + " ".join(text.split())
 
 
-def reloading(monotonic: float) -> str:
-    """The daemon reads its configuration again since `monotonic` (seconds of that clock); READY ends it."""
-    return f"RELOADING=1\nMONOTONIC_USEC={int(monotonic * 1e6)}"
-
-
 def extend(seconds: float) -> str:
     """Starting or stopping goes on; the manager should wait this much longer from now."""
     return f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}"

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 
+from paiwatch import logs
 from paiwatch.daemon import notify
 from paiwatch.engine.decider import Decider
 from paiwatch.engine.lookout import Lookout, tell_refusals
@@ -30,6 +31,7 @@ from paiwatch.sources.rules import Refusal
 #: Seconds between requests to systemd for more start or stop time.
 EXTEND_EVERY = 10.0
 
+_LOG = logs.get_logger(__name__)
 _FOLLOWING = "following the trees"
 _LOOK_AGAIN = (
     30.0  # seconds until a failed look is tried again, unless a nudge comes first; twice that after the next
@@ -71,10 +73,17 @@ async def until_worth_a_look(nudges: Nudges, *, failures: int) -> None:
     polls = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(_LOOK_AGAIN * rests if failures else None):
-            while all(why.endswith(POLL) for why in await nudges.wait()):
+            while all(why.endswith(POLL) for why in await _next(nudges)):
                 polls += 1
                 if polls >= rests:
                     return
+
+
+async def _next(nudges: Nudges) -> frozenset[str]:
+    """What asks for a look; told to those who want to know why paiwatch looks."""
+    why = await nudges.wait()
+    _LOG.debug(logs.NUDGED, why=sorted(why))
+    return why
 
 
 async def announce(decider: Decider, *, faults: MutableMapping[str, str], tell: Listener) -> None:

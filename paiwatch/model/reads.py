@@ -182,11 +182,6 @@ def _keep(known: dict[_Asked, _Answered], asked: _Asked, answer: _Answered) -> N
     known[asked] = answer
 
 
-def still_seen(reads: Iterable[Read], cluster_cfg: Mapping[Any, Any]) -> bool:
-    """Would the same reads of this cluster_cfg see the same? Then rendering again would give the same bytes."""
-    return Sight(cluster_cfg).same(reads)
-
-
 def is_secret(path: KeyPath, pattern: re.Pattern[str] | None) -> bool:
     """True when a key on the way matches: everything below `password` is secret."""
     return pattern is not None and any(map(pattern.search, map(str, path)))

@@ -12,7 +12,6 @@ import paiwatch
 from paiwatch import disk
 from paiwatch.errors import TransientError
 from paiwatch.parsers import child, wire
-from paiwatch.parsers.naming import module_name
 
 _MOST_VICTIMS = 3  # parsers that may end the process before the rest is given up
 _LARGEST = 64 * 1024**2  # bytes of a journal
@@ -209,8 +208,3 @@ def _last_line(errors: Path) -> str:
         lines = file.read(_LARGEST).decode(errors="replace").splitlines()
     last = lines[-1] if lines else ""
     return last[:200] if last.startswith(("ModuleNotFoundError: ", "ImportError: ")) else ""
-
-
-def path_of(component: str) -> str:
-    """Where a component's parser lies below src/."""
-    return f"{component}/config/{module_name(component)}.py"

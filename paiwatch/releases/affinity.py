@@ -51,11 +51,6 @@ def placed(text: str, rules: Rules, yaml: Yaml) -> str:
     return "---\n".join(yaml.dump(document) for document in documents)
 
 
-def unknown_operators(rules: Rules) -> tuple[str, ...]:
-    """Words that are neither `in` nor `notin`."""
-    return tuple(word for rule in rules for word in rule if word.lower() not in _OPERATORS)
-
-
 def _is_workload(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get("kind"), str) and document["kind"] in _KINDS
 

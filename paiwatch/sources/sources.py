@@ -70,11 +70,6 @@ class Room:
         """See Origin.log; blocks, as `read`."""
         return self._thread.submit(lambda: self._open().log(since, until, paths)).result()
 
-    async def read_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
-        """The same, for the event loop."""
-        wanted = tuple(oids)
-        return await self._apart(lambda origin: self._blobs.read(wanted, origin.read))
-
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Faults of the last look that held nothing up: files that could not be read."""
@@ -182,14 +177,6 @@ class Sources:
     def log_src(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
         """The same for src."""
         return self._src.log(since, until, paths)
-
-    async def read_config_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
-        """Contents of config files by id."""
-        return await self._config.read_async(oids)
-
-    async def read_src_async(self, oids: Iterable[str]) -> Mapping[str, bytes]:
-        """Contents of src files by id."""
-        return await self._src.read_async(oids)
 
     @property
     def left_out(self) -> tuple[Problem, ...]:

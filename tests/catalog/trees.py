@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 
-from paiwatch.catalog.catalog import Catalog, read_catalog
-from paiwatch.catalog.components import components
+from paiwatch.catalog.catalog import Catalog, assemble, declare
+from paiwatch.catalog.components import Deploy, components, services
+from paiwatch.documents.document import Document
 from paiwatch.documents.yamltext import Dialect, parse
 from paiwatch.snapshot import Entry, Mode, Revision, Tree, blob_id
-
-FOUR = {f"{verb}.sh": "" for verb in ("start", "stop", "delete", "refresh")}
-"""A deploy folder with all four scripts."""
 
 START = "start-script: start.sh\n"
 """The shortest service.yaml."""
@@ -38,6 +36,19 @@ def links(files: Mapping[str, str]) -> dict[str, bytes]:
 def a_tree(files: Mapping[str, str], folder: str = "src") -> Tree:
     """A tree of these files."""
     return Tree(revision=Revision(id="d" * 40), folder=folder, files=entries(files))
+
+
+def read_catalog(
+    prefix: str, found: Mapping[str, Deploy], documents: Mapping[str, Document], links: Mapping[str, bytes]
+) -> Catalog:
+    """The catalog of these components. `prefix` is the tree's, `documents` has each service's parsed service.yaml by
+    name, `links` the targets of symbolic links by content id.
+    """
+    declared = {
+        name: declare(name, f"{prefix}{name}", documents[name], deploy, links)
+        for name, deploy in sorted(services(found).items())
+    }
+    return assemble(declared, folders=found.keys())
 
 
 def a_catalog(services: Mapping[str, str | Mapping[str, str]], *, folder: str = "src") -> Catalog:

@@ -40,7 +40,6 @@ class Wreck:
     values: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SERVICES, 0))
     motto: str = "steady"
     commit: str = ""
-    crashes: int = 0
 
     @classmethod
     def build(cls, root: Path, *, more: str = "") -> "Wreck":
@@ -123,7 +122,6 @@ class Wreck:
         except subprocess.TimeoutExpired as fault:
             raise AssertionError(f"{place} was not reached\n{self.lab.log()[-4000:]}") from fault
         assert code == -signal.SIGKILL, f"{place}: exit code {code}\n{self.lab.log()[-4000:]}"
-        self.crashes += 1
 
     def settle(self, place: str) -> None:
         """After a death at this place: wait until the newest commit has nothing more to do."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from paiwatch.model.reads import How, Read, Sight, secret_values, still_seen
+from paiwatch.model.reads import How, Read, Sight, secret_values
 from paiwatch.scrub import MASK
 
 CFG: dict[Any, Any] = {
@@ -50,16 +50,16 @@ def test_a_read_sees_the_same_only_if_its_question_has_the_same_answer(
 ) -> None:
     read = a_read(("x",), how, {"x": before})
 
-    assert still_seen([read], {"x": after}) is same
-    assert not still_seen([read], {})
+    assert Sight({"x": after}).same([read]) is same
+    assert not Sight({}).same([read])
 
 
 def test_a_missing_key_is_seen_again_until_it_appears() -> None:
     read = a_read(("grafana", "prot"), How.MISSING)
 
-    assert still_seen([read], {})
-    assert still_seen([read], {"grafana": [1]})
-    assert not still_seen([read], {"grafana": {"prot": None}})
+    assert Sight({}).same([read])
+    assert Sight({"grafana": [1]}).same([read])
+    assert not Sight({"grafana": {"prot": None}}).same([read])
 
 
 def test_keys_of_different_types_are_different_places() -> None:

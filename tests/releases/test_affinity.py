@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from paiwatch.documents import yamlplain
 from paiwatch.documents.yamlplain import BadYamlError
-from paiwatch.releases.affinity import MisshapenError, Yaml, is_placed, placed, unknown_operators
+from paiwatch.releases.affinity import MisshapenError, Yaml, is_placed, placed
 
 YAML = Yaml(load_all=yamlplain.load_all, dump=yamlplain.dump, bad=BadYamlError)
 MASTER = [{"in": "pai-master"}]
@@ -111,10 +111,6 @@ def test_a_workload_without_a_place_is_an_error_and_so_is_bad_text() -> None:
         placed("kind: Deployment\nspec: {}\n", MASTER, YAML)
     with pytest.raises(BadYamlError, match="line 2"):
         placed("a: 1\nb: c: d\n", MASTER, YAML)
-
-
-def test_operators_are_in_and_notin() -> None:
-    assert unknown_operators([{"in": "a"}, {"exists": "b"}, {"NOTIN": "c"}]) == ("exists",)
 
 
 plain = st.recursive(

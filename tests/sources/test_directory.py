@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paiwatch import private
-from paiwatch.catalog.catalog import declare, read_catalog
+from paiwatch.catalog.catalog import declare
 from paiwatch.catalog.components import components
 from paiwatch.documents.document import Document
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.snapshot import Entry, Mode, blob_id
 from paiwatch.sources.directory import LiveDirectory
 from paiwatch.sources.keep import Keep
+from tests.catalog.trees import read_catalog
 from tests.sources.origins import a_work_tree, commit, descriptors, git, plain, wipe, write
 
 

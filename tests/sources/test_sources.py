@@ -89,9 +89,8 @@ async def test_a_repository_and_a_directory_make_one_snapshot(tmp_path: Path, ba
         assert snapshot.src.files == {"src/a/file": plain("live\n")}
         layout = snapshot.config.files["clusters/prod/layout.yaml"].oid
         assert sources.read_config([layout]) == {layout: b"one\n"}
-        assert await sources.read_config_async([layout]) == {layout: b"one\n"}
         oid = plain("live\n").oid
-        assert sources.read_src([oid]) == await sources.read_src_async([oid]) == {oid: b"live\n"}
+        assert sources.read_src([oid]) == {oid: b"live\n"}
 
 
 async def test_what_did_not_change_stays_the_same_object(

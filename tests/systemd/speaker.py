@@ -14,7 +14,6 @@ from paiwatch.daemon import notify
 
 
 def reload(*_: object) -> None:
-    notify.send(notify.reloading(time.monotonic()), environ=os.environ)
     notify.send(notify.READY, notify.status("reloaded"), environ=os.environ)
 
 
