@@ -79,7 +79,7 @@ class Disk:
         deadline = time.monotonic() + _LIMIT
         while (
             _end_users(self._folder)
-            or subprocess.run(["umount", "--quiet", self._folder], check=False).returncode
+            or subprocess.run(["umount", self._folder], capture_output=True, check=False).returncode
         ):
             assert time.monotonic() < deadline, f"{self._folder} stays in use"
             time.sleep(0.005)  # a bounded poll of processes that are not our children
