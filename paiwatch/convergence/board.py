@@ -13,7 +13,7 @@ class Standing(StrEnum):
 
     WAITING = "waiting"  # for other steps
     READY = "ready"  # for a free slot
-    PARKED = "parked"  # for a person, or for an older run of its service
+    PARKED = "parked"  # for a person, or for an older run of its service or of one it stands on
     RESTING = "resting"  # until its backoff ends
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -87,13 +87,13 @@ class Board:
         """Those that back off."""
         return tuple(step for _, _, step in self._resting if self.standing[step] is Standing.RESTING)
 
-    def park(self, step: StepId) -> None:
-        """Put it aside until its service is free or no longer held."""
+    def park(self, step: StepId, *, until: str) -> None:
+        """Put it aside until this service is free or no longer held."""
         self.standing[step] = Standing.PARKED
-        self._parked.setdefault(step.service, []).append(step)
+        self._parked.setdefault(until, []).append(step)
 
     def parked(self) -> tuple[str, ...]:
-        """Services with steps put aside."""
+        """Services for which steps are put aside."""
         return tuple(self._parked)
 
     def unpark(self, service: str) -> None:

@@ -1,13 +1,13 @@
 """Machine: what may run now. Events in, intents out. PURE: no clock, no chance, no I/O; the daemon acts on the intents.
 
-A step runs as soon as it may: everything it waits for succeeded under this plan, its service runs nothing else, nobody
-holds it, its backoff is over, and a slot is free. The newest plan replaces whatever has not started. Each generation
+A step runs as soon as it may: everything it waits for succeeded under this plan, neither its service nor one that it
+stands on runs something, nobody holds it, its backoff is over, and a slot is free. The newest plan replaces whatever has not started. Each generation
 is closed once, when all its steps have an outcome: a success, a Quarantine, a Dismiss, or, for what an older
 generation still had running, the end of that run.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from paiwatch.convergence import adoption, holding
@@ -33,23 +33,13 @@ from paiwatch.convergence.events import (
 )
 from paiwatch.convergence.failing import Failing
 from paiwatch.convergence.generations import Generations
+from paiwatch.convergence.running import Run, in_the_way
 from paiwatch.plan.applied import Hold
 from paiwatch.plan.plan import Kind, Plan, Step
 
+_QUARANTINED = "quarantined: a new release or a retry by a person is needed"
+
 _NO_PLAN = Plan(digest="", config="", src="", steps=())
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What a service runs now, since which generation, and whether the current plan counts it as its own.
-
-    It is stale when one of its prerequisites was applied after it began: then it saw the old one.
-    """
-
-    step: Step
-    generation: int
-    counts: bool
-    is_stale: bool = False
 
 
 class Machine:
@@ -144,12 +134,15 @@ class Machine:
         return replace(run, counts=True)
 
     def _admit(self, step: Step) -> None:
-        """Queue it, leave it waiting, or block it for as long as this plan lasts."""
+        """Queue it, leave it waiting, or block it for as long as this plan lasts.
+
+        Of what is quarantined while another release runs only the end of that run tells: its success forgives.
+        """
         if step.held_by:
             self._block(step, f"prerequisites with errors: {', '.join(step.held_by)}")
         elif self.board.is_free(step.id):
-            if self.failing.look_up(step).quarantined:
-                self._block(step, "quarantined: a new release or a retry by a person is needed")
+            if self.failing.look_up(step).quarantined and step.id.service not in self.running:
+                self._block(step, _QUARANTINED)
             else:
                 self.board.make_ready(step.id)
 
@@ -161,10 +154,12 @@ class Machine:
             return
         while len(self.running) < self._limits.parallel and (step := self.board.next_ready()) is not None:
             failures = self.failing.look_up(step)
-            if step.id.service in self.running or holding.is_held(step, self.holds):
-                self.board.park(step.id)
+            if under_way := in_the_way(step, self.running):
+                self.board.park(step.id, until=under_way[0])
+            elif holding.is_held(step, self.holds):
+                self.board.park(step.id, until=step.id.service)
             elif failures.quarantined:
-                self._block(step, "quarantined: a new release or a retry by a person is needed")
+                self._block(step, _QUARANTINED)
             elif failures.not_before > now:
                 self.board.rest(step.id, failures.not_before)
             else:

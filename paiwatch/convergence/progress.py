@@ -6,6 +6,7 @@ from paiwatch.convergence import holding
 from paiwatch.convergence.board import Standing
 from paiwatch.convergence.events import Progress
 from paiwatch.convergence.machine import Machine
+from paiwatch.convergence.running import in_the_way
 from paiwatch.plan.plan import Step, StepId
 
 #: Standings that are called the same to people.
@@ -50,9 +51,10 @@ def _show(machine: Machine, step: Step) -> Progress:
 
 
 def _waiting_for(machine: Machine, step: Step) -> tuple[str, ...]:
-    """Services that must succeed first, and those with errors; none for what is done or runs."""
+    """Services that must succeed first, or run just now, and those with errors; none for what is done or runs."""
     standing = machine.board.standing
     if standing[step.id] in {Standing.SUCCEEDED, Standing.RUNNING}:
         return ()
     waits = (other.service for other in step.waits if standing[other] is not Standing.SUCCEEDED)
-    return tuple(sorted({*waits, *step.held_by}))
+    under_way = set(in_the_way(step, machine.running)) - {step.id.service}
+    return tuple(sorted({*waits, *step.held_by, *under_way}))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Begin, Close, Dismiss, Outcome, Quarantine
 from paiwatch.plan.applied import HeldBy
 from paiwatch.plan.build import build
@@ -149,6 +150,7 @@ class Promises:
         assert not step.held_by
         assert not self._is_held(step), f"{step.id} is held"
         self._check_rest(begin)
+        assert not self._is_shaken(step), f"{step.id} began while what it stands on ran"
         if step.kind is Kind.REMOVED:
             assert expected.removed_after[name].isdisjoint(world.memory), (
                 f"{name} was removed before its dependents"
@@ -161,6 +163,11 @@ class Promises:
         if hold is None or step.kind is Kind.ASKED:
             return False
         return step.kind is not Kind.REMOVED or hold.by is HeldBy.SUSPENDED
+
+    def _is_shaken(self, step: Step) -> bool:
+        """Whether a script of something that it stands on is under way, for whatever plan, while it is to be brought up."""
+        goes_down = step.last and step.id.operator in {Operator.STOP, Operator.DELETE}
+        return not goes_down and not self.world.running.keys().isdisjoint(step.prerequisites)
 
     def _check_rest(self, begin: Begin) -> None:
         """Backoff and quarantine of the same input, whatever was planned meanwhile."""
@@ -255,7 +262,7 @@ class Promises:
         for step in expected.steps.values():
             if expected.has_outcome(step.id) or step.id.service in world.running or step.held_by:
                 continue
-            if not set(step.waits) <= expected.succeeded or self._is_held(step):
+            if not set(step.waits) <= expected.succeeded or self._is_held(step) or self._is_shaken(step):
                 continue
             rests = world.machine.failing.look_up(step).not_before > world.now
             assert rests, f"{step.id} could run, and does not"

@@ -442,3 +442,49 @@ def test_a_person_who_rolls_back_quarantines_one_release_and_forgives_the_other(
         "close 1 False",
     ]
     assert told(machine.step(planned(2, a_step("a")), 0)) == ["begin a"]
+
+
+def a_step_on(prerequisite: str, service: str, *, operator: Operator = REFRESH) -> Step:
+    """A step that a person asked for by itself: it waits for no other step of its plan."""
+    return replace(a_step(service, operator=operator, kind=Kind.ASKED), prerequisites=(prerequisite,))
+
+
+def test_what_is_brought_up_lets_a_running_prerequisite_end_first_though_its_plan_does_not_name_it() -> None:
+    machine = Machine(Limits(parallel=4))
+    machine.step(planned(1, a_step("db", operator=REFRESH)), 0)
+
+    assert told(machine.step(planned(2, a_step_on("db", "api"), a_step("c")), 1)) == ["begin c"]
+    assert progress(machine)[StepId(service="api", operator=REFRESH)].waiting_for == ("db",)
+    assert told(machine.step(ended("db", operator=REFRESH), 2)) == ["begin api", "close 1 True"]
+
+
+def test_what_goes_down_does_not_wait_for_a_running_prerequisite() -> None:
+    machine = Machine(Limits(parallel=4))
+    machine.step(planned(1, a_step("db", operator=REFRESH)), 0)
+
+    assert told(machine.step(planned(2, a_step_on("db", "api", operator=STOP)), 1)) == ["begin api"]
+
+
+def back_to_what_is_quarantined() -> Machine:
+    """Release d1 of a is quarantined, d2 runs, and a newer plan asks for d1 again."""
+    machine = quarantined()
+    machine.step(planned(1, a_step("a", digest="d2")), 0)
+    assert told(machine.step(planned(2, a_step("a"), a_step("b", after="a")), 1)) == []
+    return machine
+
+
+def test_a_success_of_another_release_forgives_also_what_is_asked_for_meanwhile() -> None:
+    machine = back_to_what_is_quarantined()
+
+    assert told(machine.step(ended("a"), 2)) == ["begin a", "close 1 True"]
+
+
+def test_what_is_quarantined_stays_so_when_the_run_before_it_fails() -> None:
+    machine = back_to_what_is_quarantined()
+
+    assert told(machine.step(ended("a", outcome=Outcome.FAILED), 2)) == [
+        "dismiss a of 2: blocked",
+        "dismiss b of 2: blocked",
+        "close 1 False",
+        "close 2 False",
+    ]
