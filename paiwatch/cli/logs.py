@@ -1,6 +1,7 @@
 """`paiwatch logs`: the output of a run, as it was or as it comes."""
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -85,11 +86,11 @@ def read(log: Path, is_over: Callable[[], bool]) -> Iterator[bytes]:
     One descriptor to the end: when a run ends, its file is replaced by the masked and shortened one. Of output that was
     already cut, the hole in the middle is left out.
     """
-    while not log.exists():
+    while not _is_file(log):
         if is_over():
             return
         time.sleep(_LOOK_EVERY)
-    with log.open("rb") as file:
+    with os.fdopen(os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         while True:
             ends_here = is_over()
             if file.tell() > os.fstat(file.fileno()).st_size:  # it was shortened where holes cannot be had
@@ -99,6 +100,14 @@ def read(log: Path, is_over: Callable[[], bool]) -> Iterator[bytes]:
             if ends_here:
                 return
             time.sleep(_LOOK_EVERY)
+
+
+def _is_file(log: Path) -> bool:
+    """Whether it is there, and not what its script put in its place."""
+    try:
+        return stat.S_ISREG(log.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _heading(row: RunRow, *, is_over: bool) -> str:

@@ -9,6 +9,7 @@ import asyncio
 import errno
 import io
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -93,17 +94,19 @@ class Cap:
         self._timer = asyncio.get_running_loop().call_later(self._pause, self._look)
 
     def stop(self) -> None:
-        """Look once more, and then no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Look once more, and then no more. Does nothing the second time."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
         with suppress(OSError):
             self._check(self._log.stat().st_size)
 
-    def mark(self) -> bool:
-        """Say so at the end of the file, where the disk was too full for all of the output; whether that was the case."""
+    def mark(self, log: Path) -> bool:
+        """Say so at the end of what was kept, where the disk was too full for all of the output; whether that was the case."""
         with suppress(OSError):
             if self._is_short:
-                _end_with(self._log, _MISSING)
+                _end_with(log, _MISSING)
         return self._is_short
 
     def _look(self) -> None:
@@ -157,9 +160,13 @@ def finish(log: Path, limit: int, scrub: Scrub | None = None) -> int:
     """Cut and mask the output of a run that ended; gives the number of bytes cut. Raises OSError.
 
     The file is replaced as a whole, or overwritten where the disk has no room for that. What cannot be masked is cut off,
-    rather than left with secrets in it.
+    rather than left with secrets in it. What is no file (a script put it there) is removed.
     """
-    size = log.stat().st_size
+    facts = log.lstat()
+    if not stat.S_ISREG(facts.st_mode):
+        private.remove_tree(log)
+        raise FileNotFoundError(errno.ENOENT, "its script put something else in its place", str(log))
+    size = facts.st_size
     kept = cut(size, limit)
     if not kept.bytes and (scrub is None or _is_clean(log, size, scrub)):
         os.truncate(log, size)  # what was reserved beyond it goes back to the disk
@@ -171,6 +178,12 @@ def finish(log: Path, limit: int, scrub: Scrub | None = None) -> int:
             os.truncate(log, 0)
             raise
     return _overwrite(log, size, kept, scrub or bytes)
+
+
+def copy(old: int, new: BinaryIO, limit: int, scrub: Scrub | None) -> None:
+    """Write what is to be kept of this output, cut and masked, into another file. Raises OSError."""
+    size = os.fstat(old).st_size
+    _copy_kept(old, new, size, cut(size, limit), scrub or bytes)
 
 
 def safe_border(window: bytes, at: int, step: int, scrub: Scrub) -> int:

@@ -11,7 +11,7 @@ from paiwatch import private
 def is_held(log: Path) -> bool:
     """Whether some process still has it open for writing: the kernel grants no lease then (fcntl(2))."""
     try:
-        descriptor = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

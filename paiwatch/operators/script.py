@@ -9,7 +9,7 @@ import os
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from signal import Signals
@@ -21,6 +21,7 @@ from paiwatch.operators import leftovers, output, parting
 from paiwatch.operators.leftovers import Swept, Trail
 from paiwatch.operators.output import Scrub
 from paiwatch.operators.run import Identity, RunOrder, RunResult
+from paiwatch.operators.witness import Witness
 
 _BASH = "/bin/bash"
 _PATIENCE = 0.5  # seconds a finished script's children may take to detach
@@ -103,38 +104,51 @@ def _unwatched(error: OSError, *, seconds: float) -> RunResult:
 
 async def _carry(order: RunOrder, on_start: OnStart, scrub: Scrub | None, asked: _Asked) -> RunResult:
     began = time.monotonic()
-    try:
-        process = await _start(order)
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and disk.may_pass(error):
-            return put_off(f"{order.script} could not be started: {disk.explain(error)}")
-        return not_started(f"{order.script} could not be started", error, seconds=time.monotonic() - began)
-    cap = output.Cap(order.log, order.log_limit)
-    cap.start()
+    with ExitStack() as stack:
+        try:
+            witness = stack.enter_context(closing(Witness(order.log)))
+            process = await _start(order)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and disk.may_pass(error):
+                return put_off(f"{order.script} could not be started: {disk.explain(error)}")
+            return not_started(
+                f"{order.script} could not be started", error, seconds=time.monotonic() - began
+            )
+        cap = output.Cap(witness.path, order.log_limit)
+        cap.start()
+        stack.callback(cap.stop)
+        try:
+            how, swept = await _attend(process, order, on_start, asked, began)
+        except OSError as error:
+            return _unwatched(error, seconds=time.monotonic() - began)
+        cap.stop()
+        trouble = await _finish_output(order, witness, cap.limit, scrub)
+    if cap.mark(order.log):
+        trouble = "the disk was full: some of its output is missing"
+    elif cap.limit < order.log_limit:
+        trouble = "the disk was full: more than usual was cut of its output"
+    seconds = time.monotonic() - began
+    return _result(order, process.returncode, how=how, swept=swept, seconds=seconds, trouble=trouble)
+
+
+async def _attend(
+    process: Process, order: RunOrder, on_start: OnStart, asked: _Asked, began: float
+) -> tuple[_End, Swept]:
+    """From its start until nothing of it runs any more. Raises what `on_start` raises, once it has ended."""
     trail = Trail(group=process.pid, marker=order.env.get("PAIWATCH_RUN_ID", ""))
     try:
         reach("script.started")
         if (identity := leftovers.identify(process.pid)) is not None:  # else it has ended already
             await on_start(identity)
         how = await _wait(process, began + order.timeout, asked)
-    except BaseException as error:
+    except BaseException:
         await _sweep(trail, order, _End.ASKED, asked, process.pid)
-        if isinstance(error, OSError):
-            return _unwatched(error, seconds=time.monotonic() - began)
         raise
-    finally:
-        cap.stop()
     since = process.pid if time.monotonic() - began < _YOUNG else 0
     swept = await _sweep(trail, order, how, asked, since)
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _REAPING)
-    trouble = await _finish_output(order, cap.limit, scrub)
-    if cap.mark():
-        trouble = "the disk was full: some of its output is missing"
-    elif cap.limit < order.log_limit:
-        trouble = "the disk was full: more than usual was cut of its output"
-    seconds = time.monotonic() - began
-    return _result(order, process.returncode, how=how, swept=swept, seconds=seconds, trouble=trouble)
+    return how, swept
 
 
 async def _start(order: RunOrder) -> Process:
@@ -181,10 +195,13 @@ async def _sweep(trail: Trail, order: RunOrder, how: _End, asked: _Asked, since:
     return await leftovers.end(trail, patience=0.0, grace=order.grace, hurry=asked.hurry)
 
 
-async def _finish_output(order: RunOrder, limit: int, scrub: Scrub | None) -> str:
+async def _finish_output(order: RunOrder, witness: Witness, limit: int, scrub: Scrub | None) -> str:
     """What went wrong with it, if anything."""
     try:
         reach("script.ended")
+        if witness.is_bereft():
+            await asyncio.to_thread(witness.restore, limit, scrub)
+            return "it took its output file away; what it had printed was put back"
         is_held = parting.is_held(order.log)
         if order.log.stat().st_size <= _SMALL:
             output.finish(order.log, limit, scrub)

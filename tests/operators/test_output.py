@@ -218,7 +218,7 @@ def test_script_may_print_more_than_a_full_disk_has_room_for(disk: Path) -> None
                 assert written.write(line) == len(line)
                 await asyncio.sleep(0.006)
         cap.stop()
-        assert not cap.mark()
+        assert not cap.mark(log)
         return cap.limit
 
     kept = asyncio.run(grow())
@@ -245,7 +245,7 @@ def test_output_that_found_no_room_ends_with_a_line_that_says_so(disk: Path) -> 
             while written.write(b"x" * 65_536):
                 pass
         cap.stop()
-        return cap.mark()
+        return cap.mark(log)
 
     assert asyncio.run(grow())
     assert log.read_bytes().startswith(b"xxx")

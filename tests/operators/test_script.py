@@ -252,6 +252,49 @@ async def test_a_service_that_keeps_the_output_open_adds_nothing_to_it(tmp_path:
         os.kill(int((order.stage / "pid").read_text()), signal.SIGKILL)
 
 
+@pytest.mark.parametrize(
+    "instead",
+    [
+        ":",
+        "mkfifo $log",
+        "mkdir $log; touch $log/x",
+        "ln -s /etc/passwd $log",
+        "cp /etc/passwd $log",
+        "rm -r ${log%/*}",
+    ],
+    ids=["nothing", "pipe", "folder", "link", "file", "no-folder"],
+)
+async def test_output_is_kept_whatever_a_script_puts_in_its_place(tmp_path: Path, instead: str) -> None:
+    text = f"log=$(readlink /proc/$$/fd/1); echo one hush; rm $log; {instead}; echo two; exit 3"
+    order = an_order(tmp_path, text)
+
+    result = await run(order, lambda piece: piece.replace(b"hush", b"***"))
+
+    assert (result.outcome, result.exit) == (Outcome.FAILED, 3)
+    assert "took its output file away" in result.message
+    assert not order.log.is_symlink()
+    assert order.log.read_text() == "one ***\ntwo\n"
+    assert order.log.stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_a_script_leaves_behind_cannot_fill_the_disk_while_it_is_ended(tmp_path: Path) -> None:
+    order = an_order(tmp_path, "(trap '' TERM; exec yes) & exit 0", log_limit=65_536, grace=0.3)
+    sizes: list[int] = []
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(0.01)
+            sizes.append(order.log.stat().st_blocks * 512 if order.log.exists() else 0)
+
+    looking = asyncio.create_task(look())
+    result = await run(order)
+    looking.cancel()
+
+    assert result.reaped == 1
+    assert order.log.stat().st_size < 66_000
+    assert max(sizes) < 500 << 20
+
+
 async def test_a_finished_script_is_not_waited_for_when_nothing_is_left(tmp_path: Path) -> None:
     began = time.monotonic()
 
