@@ -4,6 +4,7 @@ Values are known, not guessed: those registered, in the forms they usually trave
 """
 
 import base64
+import html
 import json
 import re
 import urllib.parse
@@ -19,8 +20,17 @@ SHORTEST = 6
 #: A line of a longer secret (a key file) is secret by itself from this length on.
 _SHORTEST_LINE = 16
 
-_CREDENTIALS = r"(?P<http>https?://)[^\s/@'\"]{1,384}@|(?P<other>://)[^\s/@:'\"]{0,128}:[^\s/@'\"]{1,256}@"
+#: Up to the last `@` before the path: a password may have one itself.
+_CREDENTIALS = r"(?P<http>https?://)[^\s/'\"]{1,384}@|(?P<other>://)[^\s/@:'\"]{0,128}:[^\s/'\"]{1,256}@"
 _CREDENTIALS_LENGTH = 400  # no match of it is longer
+
+#: How YAML breaks a long text where it has a blank.
+_FOLD = r"\\?\n[ \t]{0,40}\\?"
+_FOLD_LENGTH = 43
+_SHORTEST_FOLDED = 20  # shorter texts fit on any line
+
+_ODD_IN_SHELL = re.compile(r"[^A-Za-z0-9_@%+=:,./-]")
+_ODD_IN_QUOTES = re.compile(r"[\\$`\"]")
 
 
 def without_credentials(text: str) -> str:
@@ -70,8 +80,12 @@ class Scrubber:
 
     def values_in(self, texts: Collection[str]) -> frozenset[str]:
         """The registered values that these texts hold in any form."""
+        unfolded = [re.sub(_FOLD, " ", text) for text in texts]
         return frozenset(
-            value for value in self._values if any(form in text for form in forms_of(value) for text in texts)
+            value
+            for value in self._values
+            if any(form in text for form in forms_of(value) for text in texts)
+            or (_may_be_folded(value) and any(value in text for text in unfolded))
         )
 
     def stream(self) -> "ScrubbedStream":
@@ -105,14 +119,28 @@ class ScrubbedStream:
 
 
 def forms_of(value: str) -> frozenset[str]:
-    """How a value may appear: as it is, its long lines, in JSON, in a URL, in base64 wherever it begins there."""
+    """How a value may appear: as it is, its long lines, quoted for JSON, YAML, HTML, a shell or a URL, in base64."""
     lines = {line for line in value.splitlines() if len(line) >= _SHORTEST_LINE}
-    json_forms = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
     raw = value.encode("utf-8", "surrogatepass")
-    url_forms = {quote(raw, safe="") for quote in (urllib.parse.quote, urllib.parse.quote_plus)}
-    url_forms.add(urllib.parse.quote(raw))
-    forms = {value} | lines | json_forms | url_forms | _base64_forms(raw)
+    forms = {value} | lines | _quoted(value) | _in_urls(raw) | _base64_forms(raw)
     return frozenset(form for form in forms if len(form) >= SHORTEST)
+
+
+def _quoted(value: str) -> set[str]:
+    """With escapes, as it stands between the quotes of other languages; the quotes themselves do not count."""
+    in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    in_scripts = {re.sub("[<>&']", lambda odd: f"\\u{ord(odd[0]):04x}", text) for text in in_json}
+    in_html = {html.escape(value), html.escape(value, quote=False)}
+    in_html.add(html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"))
+    in_shells = {value.replace("'", "'\\''"), value.replace("'", "'\"'\"'"), value.replace("'", "''")}
+    in_shells |= {odd.sub(r"\\\g<0>", value) for odd in (_ODD_IN_SHELL, _ODD_IN_QUOTES)}
+    return in_json | in_scripts | in_html | in_shells
+
+
+def _in_urls(raw: bytes) -> set[str]:
+    forms = {quote(raw, safe="") for quote in (urllib.parse.quote, urllib.parse.quote_plus)}
+    forms.add(urllib.parse.quote(raw))
+    return forms | {re.sub("%..", lambda code: code[0].lower(), form) for form in forms}
 
 
 def _base64_forms(raw: bytes) -> set[str]:
@@ -121,7 +149,14 @@ def _base64_forms(raw: bytes) -> set[str]:
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw).decode()
         forms.add(encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6])
-    return forms | {form.replace("+", "-").replace("/", "_") for form in forms}
+    forms |= {form.replace("+", "-").replace("/", "_") for form in forms}
+    return forms | {line for width in (64, 76) for line in _wrapped(base64.b64encode(raw).decode(), width)}
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The lines that programs break it into, but for a last short one; none if it fits on one."""
+    lines = [text[start : start + width] for start in range(0, len(text), width)]
+    return [line for line in lines if len(line) >= _SHORTEST_LINE] if lines[1:] else []
 
 
 def _woven(forms: Iterable[str]) -> _Net:
@@ -129,20 +164,37 @@ def _woven(forms: Iterable[str]) -> _Net:
     groups: dict[str, list[str]] = {}
     for form in sorted(forms, key=lambda form: (-len(form), form)):
         groups.setdefault(form[0], []).append(form)
-    lengths = [len(form.encode("utf-8", "surrogatepass")) for group in groups.values() for form in group]
+    lengths = [_reach(form) for group in groups.values() for form in group]
     text = "".join(f"{_grouped(group)}|" for group in groups.values())
     raw = b"".join(f"{_grouped(group)}|".encode("utf-8", "surrogatepass") for group in groups.values())
     return _Net(
         text=re.compile(text + _CREDENTIALS),
         raw=re.compile(raw + _CREDENTIALS.encode()),
         reach=max(_CREDENTIALS_LENGTH, *lengths, 0),
-        spans_lines=any("\n" in form for group in groups.values() for form in group),
+        spans_lines=any("\n" in form or _may_be_folded(form) for group in groups.values() for form in group),
     )
 
 
 def _grouped(forms: list[str]) -> str:
     """One pattern for forms that begin with the same character."""
-    return f"{re.escape(forms[0][0])}(?:{'|'.join(re.escape(form[1:]) for form in forms)})"
+    return f"{re.escape(forms[0][0])}(?:{'|'.join(map(_rest, forms))})"
+
+
+def _rest(form: str) -> str:
+    """The pattern of all but its first character."""
+    rest = re.escape(form[1:])
+    return rest.replace("\\ ", f"(?: |{_FOLD})") if _may_be_folded(form) else rest
+
+
+def _may_be_folded(form: str) -> bool:
+    return len(form) >= _SHORTEST_FOLDED and " " in form[1:]
+
+
+def _reach(form: str) -> int:
+    """Bytes of the longest match of this form."""
+    return len(form.encode("utf-8", "surrogatepass")) + (
+        _FOLD_LENGTH * form.count(" ") if _may_be_folded(form) else 0
+    )
 
 
 def _mask_text(found: re.Match[str]) -> str:

@@ -1,12 +1,16 @@
 """Secret values leave no text, in no form, however the text is cut."""
 
 import base64
+import html
 import json
 import re
+import shlex
 import threading
 import urllib.parse
 
+import jinja2
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,7 +51,9 @@ def test_a_value_is_found_in_every_form(shown: str) -> None:
     [
         ("https://me:pw@host/x", f"https://{MASK}@host/x"),
         ("fetch https://ghp_token@host/x.git failed", f"fetch https://{MASK}@host/x.git failed"),
+        ("https://me:p@ss:w@rd@host/x@y", f"https://{MASK}@host/x@y"),
         ("ssh://git@host/x", "ssh://git@host/x"),
+        ("ssh://git:p@ss@host/x", f"ssh://{MASK}@host/x"),
         ("postgres://pai:pw@db:5432/x", f"postgres://{MASK}@db:5432/x"),
         ("https://host/a@b", "https://host/a@b"),
         ("mail me@host: see https://host", "mail me@host: see https://host"),
@@ -57,6 +63,62 @@ def test_credentials_in_urls_are_dropped_without_being_registered(text: str, sho
     assert Scrubber().scrub(text) == shown
     assert without_credentials(text) == shown
     assert Scrubber(["unrelated"]).scrub(text) == shown
+
+
+ODD = 'it\'s <a> $PAIR & \\ more/than "this"; really'
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param(shlex.quote(ODD), id="shlex"),
+        pytest.param("'it'\\''s <a> $PAIR & \\ more/than \"this\"; really'", id="bash -x"),
+        pytest.param(
+            'it\\\'s\\ \\<a\\>\\ \\$PAIR\\ \\&\\ \\\\\\ more/than\\ \\"this\\"\\;\\ really', id="printf %q"
+        ),
+        pytest.param('"it\'s <a> \\$PAIR & \\\\ more/than \\"this\\"; really"', id="in double quotes"),
+        pytest.param(html.escape(ODD), id="html.escape"),
+        pytest.param(jinja2.Template("{{ x | e }}").render(x=ODD), id="| e"),
+        pytest.param(jinja2.Template("{{ x | tojson }}").render(x=ODD), id="| tojson"),
+        pytest.param(jinja2.Template("{{ x | urlencode }}").render(x=ODD), id="| urlencode"),
+        pytest.param(
+            re.sub("%..", lambda code: code[0].lower(), urllib.parse.quote(ODD)), id="lower-case URL"
+        ),
+        pytest.param(yaml.safe_dump({"k": ODD}), id="YAML"),
+        pytest.param(yaml.safe_dump({"k": [ODD]}, width=20), id="folded YAML"),
+    ],
+)
+def test_a_value_is_found_however_it_is_quoted(shown: str) -> None:
+    scrubber = Scrubber([ODD])
+    stream = scrubber.stream()
+    pieces = [stream.feed(shown[at : at + 5].encode()) for at in range(0, len(shown), 5)]
+
+    scrubbed = scrubber.scrub(shown)
+
+    assert MASK in scrubbed
+    assert not {word for word in ("it", "PAIR", "more", "than", "this", "really") if word in scrubbed.lower()}
+    assert (b"".join(pieces) + stream.finish()).decode() == scrubbed
+    assert scrubber.values_in([shown]) == {ODD}
+
+
+@pytest.mark.parametrize("style", ["'", '"', ">", None])
+def test_words_that_yaml_breaks_over_lines_are_masked(style: str | None) -> None:
+    words = "correct horse battery staple and many more"
+    folded = yaml.safe_dump({"k": {"l": [words]}}, width=25, default_style=style)
+    assert "\n    " in folded
+
+    assert words.split()[-1] not in Scrubber([words]).scrub(folded)
+
+
+@pytest.mark.parametrize("width", [64, 76])
+def test_base64_that_was_broken_into_lines_is_masked(width: int) -> None:
+    value = "".join(map(str, range(1000, 1100)))
+    encoded = base64.b64encode(value.encode()).decode()
+    lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
+
+    scrubbed = Scrubber([value]).scrub("\n".join(lines))
+
+    assert not [line for line in lines if len(line) >= 16 and line in scrubbed]
 
 
 def test_short_values_are_ignored_and_texts_without_secrets_are_unchanged() -> None:

@@ -4,8 +4,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_HTTP_USER = re.compile(r"(https?://)[^/\s@']+@")  # a lone user name may be a token
-_PASSWORD = re.compile(r"(://[^/\s:@']+):[^/\s@']+@")
+from paiwatch.scrub import MASK, without_credentials
+
 _NOISE = re.compile(
     r"^(?:fatal|error|ssh|remote): *| after \d+ (?:ms|milliseconds)", re.MULTILINE
 )  # equal faults look equal
@@ -70,8 +70,8 @@ def scrub(text: str, *secrets: str) -> str:
     """The text without credentials in URLs, and without these very secrets."""
     for secret in secrets:
         if secret:
-            text = text.replace(secret, "***")
-    return _PASSWORD.sub(r"\1:***@", _HTTP_USER.sub(r"\1***@", text))
+            text = text.replace(secret, MASK)
+    return without_credentials(text)
 
 
 def explain(where: str, stderr: str, *, late: float | None = None, secrets: tuple[str, ...] = ()) -> str:

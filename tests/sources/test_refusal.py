@@ -6,13 +6,14 @@ from paiwatch.sources.refusal import did_you_mean, explain, explain_miss, may_be
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("https://ana:pw@host/x.git", "https://***@host/x.git"),
+        ("https://ana:pw@host/x.git", "https://•••@host/x.git"),
         (
             "fatal: unable to access 'https://t0ken@host/x': 403",
-            "fatal: unable to access 'https://***@host/x': 403",
+            "fatal: unable to access 'https://•••@host/x': 403",
         ),
         ("ssh://git@host/x.git", "ssh://git@host/x.git"),
-        ("ssh://git:pw@host/x.git", "ssh://git:***@host/x.git"),
+        ("ssh://git:pw@host/x.git", "ssh://•••@host/x.git"),
+        ("https://ana:p@ss@host/x.git", "https://•••@host/x.git"),
         ("mail ana@example.com", "mail ana@example.com"),
     ],
 )
