@@ -19,10 +19,7 @@ Reply = Mapping[str, Any]
 def obey(call: Call, request: dict[str, Any]) -> Reply:
     """Have the request done, telling news as it comes; returns the last reply. A refusal ends the verb with its code."""
     settings = call.settings()
-    last: Reply = {
-        "ok": False,
-        "error": "the daemon went away before it answered; `paiwatch status` shows where things stand",
-    }
+    last: Reply = {}
     for reply in _replies(settings, request, quiet=call.wants_json):
         last = reply
     if not last.get("ok"):

@@ -13,7 +13,9 @@ from paiwatch.control import client
 def nudge(call: Call) -> None:
     """Ask the daemon to look for news now instead of at its next poll."""
     state = call.settings().state
-    if client.ask(state, {"verb": "nudge"}) is None:
-        click.echo(f"paiwatch: no daemon runs on {state}; `paiwatch once` converges without one", err=True)
+    reply = client.ask(state, {"verb": "nudge"})
+    if reply is None or not reply["ok"]:
+        nobody = f"no daemon runs on {state}; `paiwatch once` converges without one"
+        click.echo(f"paiwatch: {nobody if reply is None else reply['error']}", err=True)
         exits.leave(Code.FAILED)
     click.echo("the daemon looks again")

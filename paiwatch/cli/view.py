@@ -22,7 +22,7 @@ from paiwatch.record import layout
 from paiwatch.record.archive import Archive, Files
 from paiwatch.record.history import History
 from paiwatch.releases.release import Desired, Release
-from paiwatch.report import times
+from paiwatch.report import notes
 from paiwatch.scrub import Scrubber
 from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Contents, Snapshot
@@ -170,4 +170,4 @@ def holds_in_force(seen: View, service: str | None = None) -> tuple[Hold, ...]:
 def hold_text(hold: Hold, *, now: float) -> str:
     """`web: suspended 3 min ago: maintenance`."""
     name = "every service" if hold.service == EVERYTHING else hold.service
-    return f"{name}: {hold.by} {times.ago(hold.since, now)}: {hold.reason or 'no reason given'}"
+    return f"{name}: {notes.held(hold, hold.service, now=now)}"

@@ -4,11 +4,16 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from paiwatch.errors import BusyError
+
+_GONE = (
+    "the daemon ended before it answered, so this may have begun and is not repeated: `paiwatch status` and "
+    "`paiwatch history` show where things stand; ask again for what is missing"
+)
 
 #: The socket's name in the state folder.
 SOCKET = "control.sock"
@@ -27,16 +32,14 @@ def short_path(state: Path) -> Iterator[str]:
 def converse(state: Path, request: dict[str, Any], *, timeout: float | None) -> Iterator[dict[str, Any]]:
     """Send one request to the daemon on this state folder and yield its replies; yields nothing when there is no daemon.
 
+    The last reply has "ok", also where the daemon dies: then nobody knows whether it began, so that it must not be done again unasked.
     `timeout` (seconds) bounds the silence between two replies. Raises BusyError when the daemon does not answer.
     """
     try:
         with short_path(state) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(path)
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as lines:
-                for line in lines:
-                    yield json.loads(line)
+            yield from _talk(connection, request)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         return
     except TimeoutError as fault:
@@ -47,6 +50,20 @@ def converse(state: Path, request: dict[str, Any], *, timeout: float | None) -> 
         raise BusyError(
             f"{state / SOCKET}: permission denied; run this as the daemon's user or root"
         ) from fault
+
+
+def _talk(connection: socket.socket, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All replies. Half a line is none: the daemon died while it wrote."""
+    with suppress(ConnectionError), connection.makefile("rb") as lines:
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            reply = json.loads(line)
+            yield reply
+            if "ok" in reply:
+                return
+    yield {"ok": False, "error": _GONE}
 
 
 def ask(state: Path, request: dict[str, Any], *, timeout: float = 5.0) -> dict[str, Any] | None:

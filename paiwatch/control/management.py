@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
-from functools import partial
 
 from paiwatch.catalog.service import Operator
 from paiwatch.control.desk import Desk, Reply, Request
+from paiwatch.convergence import holding
 from paiwatch.errors import ConfigError
 from paiwatch.news import News
-from paiwatch.plan.applied import DOWN, HeldBy, Hold, Memory
+from paiwatch.plan.applied import DOWN, Memory
 from paiwatch.plan.asked import Request as AskedFor
 from paiwatch.plan.asked import asked
 from paiwatch.plan.excerpt import once
@@ -17,9 +17,6 @@ from paiwatch.plan.plan import Kind, Plan
 from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
-
-#: Holds that end when a person brings the service up.
-_LIFTED = {Operator.START: DOWN | {HeldBy.INTERRUPTED}, Operator.REFRESH: frozenset({HeldBy.INTERRUPTED})}
 
 
 async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
@@ -60,16 +57,15 @@ async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "tuple[as
     plan = once(asked(wish, desired, memory, desk.policy))
     if faults := errors(plan.problems):
         raise ConfigError(f"cannot {operator} that", faults)
-    services = frozenset(step.id.service for step in plan.steps)
-    await _hold(desk, operator, services)
+    at = desk.clock.wall()
+    services = sorted({step.id.service for step in plan.steps})
+    holds = tuple(filter(None, (holding.asked(service, operator, at=at) for service in services)))
 
     def again(left: Collection[str], desired: Desired, memory: Memory) -> Plan:
         rest = replace(wish, names=tuple(left), skip=frozenset(), only=True)
         return once(asked(rest, desired, memory, desk.policy))
 
-    answer = await desk.course.fulfil(plan, again, lambda step: step.kind is Kind.ASKED)
-    await _lift(desk, operator, services)  # not before: what was held back would begin ahead of it
-    return answer, plan
+    return await desk.course.fulfil(plan, again, lambda step: step.kind is Kind.ASKED, holds), plan
 
 
 async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> frozenset[str]:
@@ -84,24 +80,3 @@ async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> froze
             f"{', '.join(named)}: {holds[named[0]].by} by a person; nothing to refresh; {remedy}"
         )
     return down
-
-
-async def _hold(desk: Desk, operator: Operator, services: frozenset[str]) -> None:
-    """What a person stopped stays stopped until a person starts it; written before the first script runs."""
-    by = {Operator.STOP: HeldBy.STOPPED, Operator.DELETE: HeldBy.DELETED}.get(operator)
-    if by is None:
-        return
-    at = desk.clock.wall()
-    for service in sorted(services):
-        hold = Hold(service=service, by=by, reason=f"service {operator}", since=at)
-        await desk.writer.do(partial(desk.record.hold, hold))
-    await desk.course.refresh_holds()
-
-
-async def _lift(desk: Desk, operator: Operator, services: frozenset[str]) -> None:
-    """What a person brings up is not held down any more, and need not wait since its script was cut off."""
-    holds = await desk.writer.do(desk.record.holds)
-    lifted = _LIFTED.get(operator, frozenset())
-    for service in sorted(services & {name for name, hold in holds.items() if hold.by in lifted}):
-        await desk.writer.do(partial(desk.record.lift, service))
-    await desk.course.refresh_holds()

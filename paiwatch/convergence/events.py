@@ -27,10 +27,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan was accepted as a generation; it replaces whatever has not started."""
+    """A plan was accepted as a generation, and with it `holds`; it replaces whatever has not started."""
 
     plan: Plan
     generation: int
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,42 @@
 """Holding: whether a step waits for a person. PURE."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from paiwatch.catalog.service import OnInterruption
-from paiwatch.plan.applied import EVERYTHING, HeldBy, Hold
+from paiwatch.catalog.service import OnInterruption, Operator
+from paiwatch.plan.applied import DOWN, EVERYTHING, HeldBy, Hold
 from paiwatch.plan.plan import Kind, Step, StepId
+
+#: Holds that end when a person brings the service up.
+_LIFTED = {Operator.START: DOWN | {HeldBy.INTERRUPTED}, Operator.REFRESH: frozenset({HeldBy.INTERRUPTED})}
+_TAKEN_DOWN = {Operator.STOP: HeldBy.STOPPED, Operator.DELETE: HeldBy.DELETED}
+
+
+def asked(service: str, operator: Operator, *, at: float) -> Hold | None:
+    """The hold of a service that a person wants taken down, not done yet; None for operators that bring it up."""
+    by = _TAKEN_DOWN.get(operator)
+    if by is None:
+        return None
+    return Hold(service=service, by=by, reason=f"service {operator}", since=at, done=False)
+
+
+def fulfilled(step: Step, hold: Hold | None) -> Hold | None:
+    """The hold that asked for this step, once that succeeded; None when the step does nothing for it."""
+    if (
+        hold is None
+        or hold.done
+        or step.kind is not Kind.ASKED
+        or _TAKEN_DOWN.get(step.id.operator) is not hold.by
+    ):
+        return None
+    return replace(hold, done=True)
+
+
+def lifts(step: Step, hold: Hold | None) -> bool:
+    """Whether this hold ends when the step begins: a person brings the service up."""
+    if hold is None or step.kind is not Kind.ASKED:
+        return False
+    return hold.by in _LIFTED.get(step.id.operator, frozenset())
 
 
 def is_held(step: Step, holds: Mapping[str, Hold]) -> bool:

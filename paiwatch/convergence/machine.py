@@ -97,6 +97,7 @@ class Machine:
             self._supersede("paiwatch is stopping")
             return
         self._forgive(planned.plan.steps)
+        self.holds = {**self.holds, **{hold.service: hold for hold in planned.holds}}
         for service, run in self.running.items():
             self.running[service] = self._adopt(run)
         for step in planned.plan.steps:
@@ -168,6 +169,8 @@ class Machine:
     def _begin(self, step: Step, failures: Failures) -> None:
         self.board.standing[step.id] = Standing.RUNNING
         self.running[step.id.service] = Run(step, self.board.generation, counts=True)
+        if holding.lifts(step, self.holds.get(step.id.service)):
+            self.holds = {name: hold for name, hold in self.holds.items() if name != step.id.service}
         self._intents.append(
             Begin(step=step, generation=self.board.generation, attempt=failures.attempts + 1)
         )

@@ -35,7 +35,7 @@ from paiwatch.news import (
     StepDismissed,
 )
 from paiwatch.plan import pins
-from paiwatch.plan.applied import Memory
+from paiwatch.plan.applied import Hold, Memory
 from paiwatch.plan.beside import beside
 from paiwatch.plan.build import Planner
 from paiwatch.plan.excerpt import excerpt
@@ -136,8 +136,10 @@ class Course:
         await self.refresh_holds()
         await self.replan()
 
-    async def fulfil(self, wished: Plan, make: Make, belongs: Belongs) -> asyncio.Future[bool]:
-        """Do what a person asks, beside what the trees ask of services that have nothing to do with it.
+    async def fulfil(
+        self, wished: Plan, make: Make, belongs: Belongs, holds: tuple[Hold, ...] = ()
+    ) -> asyncio.Future[bool]:
+        """Do what a person asks, beside what the trees ask of services that have nothing to do with it; `holds` begin with it.
 
         The future tells whether all of it succeeded. Raises StoreError when it cannot be written down.
         """
@@ -147,13 +149,14 @@ class Course:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._wishes.add(Wish(make, belongs, {step.id for step in wished.steps}, answer.set_result))
         try:
-            await self.accept(beside(plan, wished, self.desired, memory) if is_open else wished, asked=True)
+            chosen = beside(plan, wished, self.desired, memory) if is_open else wished
+            await self.accept(chosen, asked=True, holds=holds)
         except StoreError:
             self._wishes.take_back()
             raise
         return answer
 
-    async def accept(self, plan: Plan, *, asked: bool = False) -> None:
+    async def accept(self, plan: Plan, *, asked: bool = False, holds: tuple[Hold, ...] = ()) -> None:
         """Make this plan the generation in force. Raises StoreError when it cannot be written and somebody who `asked` is told."""
         assert self.desired is not None
         plan = self._runner.masking.without_secrets(plan)
@@ -164,7 +167,7 @@ class Course:
         revisions = snapshot.config.revision, snapshot.src.revision
         at = self._clock.wall()
         write = self._writer.do if asked else self._writer.insist  # a person is told, and may ask again
-        self.generation = await write(lambda: self._record.accept(plan, *revisions, at=at))
+        self.generation = await write(lambda: self._record.accept(plan, *revisions, at=at, holds=holds))
         self.ids = snapshot.ids
         self._open[self.generation] = Underway(plan=plan, began=self._clock.monotonic())
         self._runner.prepare(self.generation, wanted, {**releases, **archived})
@@ -173,7 +176,7 @@ class Course:
         )
         self.renamed |= plan.renamed
         self._tell(self._latest)
-        await self.feed(Planned(plan=plan, generation=self.generation))
+        await self.feed(Planned(plan=plan, generation=self.generation, holds=holds))
 
     async def replan(self, *, anew: bool = False) -> None:
         """Compare the record with the world again; accept the plan unless it is the one in force.

@@ -90,11 +90,17 @@ class Runner:
                 await self._writer.outage.outlast(lambda: self.staging.keep(kept))
         except (TransientError, StalledError) as fault:
             unkept = fault
-        scripts = scene.desired.services[step.id.service].scripts if release is not None else None
+        declared = scene.desired.services[step.id.service] if release is not None else None
         at = self._clock.wall()
         begun = await self._writer.insist(
             lambda: self._record.begin(
-                step, intent.generation, intent.attempt, at=at, scripts=scripts, touches=unkept is None
+                step,
+                intent.generation,
+                intent.attempt,
+                at=at,
+                scripts=None if declared is None else declared.scripts,
+                interrupted=None if declared is None else declared.interrupted,
+                touches=unkept is None,
             )
         )
         if unkept is not None:

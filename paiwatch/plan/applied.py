@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from paiwatch.catalog.service import Operator
+from paiwatch.catalog.service import OnInterruption, Operator
 from paiwatch.releases.release import Read, ReleaseFile
 from paiwatch.snapshot import Entry
 
@@ -28,13 +28,17 @@ DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A service that waits for a person. `digest` is set for quarantine only: another release is not held."""
+    """A service that waits for a person. `digest` is set for quarantine only: another release is not held.
+
+    `done` is False while what a person asked for (a stop, a delete) has not succeeded: what is up then is not known.
+    """
 
     service: str
     by: HeldBy
     reason: str
     since: float  # epoch seconds
     digest: str = ""
+    done: bool = True
 
 
 class PinnedBy(StrEnum):
@@ -85,7 +89,7 @@ class Applied:
     prerequisites that this service last ran with (0: not applied then). That is how a refresh that is still owed
     to a dependent survives a crash.
     `archived` names the release whose scripts can stop it (touched, else digest). `scripts`, `folder` (of the component,
-    from the tree's root), `env` and `timeout` (0: as in the settings) are those of `archived`.
+    from the tree's root), `env`, `interrupted` (None: as in the settings) and `timeout` (0: the same) are those of `archived`.
     `touched_by` is the operator that left it touched: after a start, stop or delete the service may be down, and a
     refresh would not bring it up.
     `pin` is set while a person or a policy has rolled it back.
@@ -105,6 +109,7 @@ class Applied:
     reads: tuple[Read, ...] = field(default=(), repr=False)
     scripts: Mapping[Operator, str] = field(default_factory=dict)
     touched_by: Operator | None = None
+    interrupted: OnInterruption | None = None
     folder: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 0.0

@@ -89,7 +89,7 @@ def archived_task(
         timeout=applied.timeout or policy.timeout,
         retries=policy.retries,
         env=applied.env,
-        interrupted=policy.interrupted,
+        interrupted=applied.interrupted or policy.interrupted,
     )
 
 

@@ -34,6 +34,7 @@ def _applied(step: Step, desired: Desired, done: Mapping[str, Step]) -> Applied:
         reads=release.reads,
         watched=release.watched,
         scripts=desired.services[name].scripts,
+        interrupted=desired.services[name].interrupted,
         folder=step.folder,
         env=step.env,
         timeout=step.timeout,

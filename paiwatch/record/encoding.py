@@ -84,6 +84,7 @@ def applied_to_row(applied: Applied) -> dict[str, Any]:
         "timeout": milliseconds(applied.timeout),
         "watched": to_json({path: [entry.mode, entry.oid] for path, entry in applied.watched.items()}),
         "seal": applied.seal,
+        "interrupted": str(applied.interrupted or ""),
     }
 
 
@@ -112,6 +113,7 @@ def applied_from_row(row: Mapping[str, Any], sharing: Sharing | None = None) -> 
         timeout=seconds(row["timeout"]),
         watched=shared.parsed(row["watched"] or "{}", _entries),
         seal=row["seal"],
+        interrupted=OnInterruption(row["interrupted"]) if row["interrupted"] else None,
     )
 
 
@@ -143,6 +145,7 @@ def hold_from_row(row: Mapping[str, Any]) -> Hold:
         reason=row["reason"],
         since=seconds(row["since"]),
         digest=row["digest"],
+        done=bool(row["done"]),
     )
 
 
@@ -179,6 +182,7 @@ def hold_to_row(hold: Hold) -> dict[str, Any]:
         "reason": hold.reason,
         "since": milliseconds(hold.since),
         "digest": hold.digest,
+        "done": int(hold.done),
     }
 
 

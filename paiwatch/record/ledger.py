@@ -55,8 +55,10 @@ class Ledger:
 
     # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def insert_generation(self, plan: Plan, config: Revision, src: Revision, at: float) -> int:
-        """The generation and its steps."""
+    def insert_generation(
+        self, plan: Plan, config: Revision, src: Revision, at: float, held: Iterable[Hold]
+    ) -> int:
+        """The generation and its steps, and what a person wants held with it."""
         row = {
             "digest": plan.digest,
             "config": encoding.revision_to_json(config),
@@ -72,6 +74,8 @@ class Ledger:
             ]
             if listed:
                 connection.execute(insert(steps), listed)
+            for hold in held:
+                _put(connection, holds, encoding.hold_to_row(hold))
         return generation
 
     def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
@@ -115,9 +119,10 @@ class Ledger:
         marker: str,
         touched: Applied | None,
         left: Applied | None,
+        lifted: bool,
         at: float,
     ) -> int:
-        """Intent before act: the run, the service as touched by it, and the good release that it leaves, if it does."""
+        """Intent before act: the run, the service as touched by it and perhaps let go, and the good release that it leaves, if it does."""
         row = {
             "generation": generation,
             "service": step.id.service,
@@ -133,6 +138,8 @@ class Ledger:
                 rollbacks.keep_former(connection, left, generation)
             if touched is not None:
                 _put_applied(connection, touched)
+            if lifted:
+                connection.execute(delete(holds).where(holds.c.service == step.id.service))
             return _inserted(connection, runs, row)
 
     def set_identity(self, run: int, identity: Identity) -> None:

@@ -76,6 +76,14 @@ _THIRD = (
 #: What a run's release asks for when the run is cut off.
 _FOURTH = ("ALTER TABLE runs ADD COLUMN interrupted TEXT NOT NULL DEFAULT ''",)
 
+#: Whether a person's stop was done; what an archived release asks for when it is cut off; processes that nobody could end.
+_FIFTH = (
+    "ALTER TABLE holds ADD COLUMN done INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE applied ADD COLUMN interrupted TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE formers ADD COLUMN interrupted TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN lingering TEXT NOT NULL DEFAULT ''",
+)
+
 
 def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
     """A migration that carries these out in order."""
@@ -93,6 +101,7 @@ MIGRATIONS: Sequence[Migration] = (
     (2, _all(_SECOND)),
     (3, _all(_THIRD)),
     (4, _all(_FOURTH)),
+    (5, _all(_FIFTH)),
 )
 
 

@@ -35,7 +35,18 @@ def _release() -> Iterator[Column[Any]]:
     """What is remembered of a release that ran successfully; `timeout` is milliseconds."""
     for name in ("version", "at", "timeout"):
         yield Column(name, Integer, nullable=False)
-    for name in ("config", "src", "files", "reads", "scripts", "folder", "env", "watched", "seal"):
+    for name in (
+        "config",
+        "src",
+        "files",
+        "reads",
+        "scripts",
+        "folder",
+        "env",
+        "watched",
+        "seal",
+        "interrupted",
+    ):
         yield _text(name)
 
 
@@ -92,6 +103,7 @@ runs = Table(
     Column("reaped", Integer, nullable=False, server_default="0"),
     _text("message"),
     _text("interrupted"),  # what its release asks for when it is cut off
+    _text("lingering"),  # pids of its processes that nobody could end and that may still be there, as JSON
 )
 
 applied = Table(
@@ -137,6 +149,7 @@ holds = Table(
     _text("reason"),
     Column("since", Integer, nullable=False),
     _text("digest"),
+    Column("done", Integer, nullable=False, server_default="1"),
 )
 
 failures = Table(

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from paiwatch.catalog.service import Operator
+from paiwatch.catalog.service import OnInterruption, Operator
+from paiwatch.convergence import holding
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold, Memory, Pin
@@ -94,10 +95,14 @@ class Record:
         newest = self._ledger.known.latest_generation()
         return newest, self._ledger.known.revisions(newest)
 
-    def accept(self, plan: Plan, config: Revision, src: Revision, *, at: float) -> int:
-        """Write the plan down as a generation with its steps and reasons (also an empty one); gives its number."""
-        generation = self._ledger.insert_generation(plan, config, src, at)
+    def accept(
+        self, plan: Plan, config: Revision, src: Revision, *, at: float, holds: Iterable[Hold] = ()
+    ) -> int:
+        """Write the plan down as a generation with its steps and reasons (also an empty one), and `holds` with it; gives its number."""
+        held = {hold.service: hold for hold in holds}
+        generation = self._ledger.insert_generation(plan, config, src, at, held.values())
         self._revisions[generation] = (config.id, src.id)
+        self._holds |= held
         return generation
 
     def dismiss(self, generation: int, step: Step, outcome: Outcome, because: str) -> None:
@@ -123,23 +128,27 @@ class Record:
         *,
         at: float,
         scripts: Mapping[Operator, str] | None = None,
+        interrupted: OnInterruption | None = None,
         touches: bool = True,
     ) -> Begun:
-        """Intent before act: write the run and touch the service.
+        """Intent before act: write the run and touch the service; what a person brings up is not held any more.
 
-        `scripts` are those of the release that the step runs; None when it is the archived one, whose are remembered.
+        `scripts` and `interrupted` are those of the release that the step runs; None when it is the archived one, whose are remembered.
         A run that is known to start nothing does not touch the service: its release may not even be archived.
         """
         service = step.id.service
         before = self._applied.get(service)
-        touched = memory.touch(before, step, scripts) if touches else before
+        touched = memory.touch(before, step, scripts, interrupted) if touches else before
+        lifted = touches and holding.lifts(step, self._holds.get(service))
         random = secrets.token_hex(8)
         log = layout.log_file(self._state, service, 0)  # refuses a bad name before anything is written
         left = memory.leaves(before, step) if touches else None
         run = self._ledger.begin_run(
-            step, generation, attempt, marker=random, touched=touched, left=left, at=at
+            step, generation, attempt, marker=random, touched=touched, left=left, lifted=lifted, at=at
         )
         self._remember(service, touched)
+        if lifted:
+            del self._holds[service]
         versions = memory.versions_of(self._applied, step.prerequisites)
         self._underway[run] = Underway(step=step, generation=generation, before=before, versions=versions)
         return Begun(run=run, marker=encoding.marker(run, random), log=log.with_name(f"{run}.log"))
@@ -161,11 +170,14 @@ class Record:
         """Write the end of a run and what follows from it, as one.
 
         `release` is the one that ran (None: the archived one, its files and reads are remembered). `retry_at` is when a failure
-        may be tried again (epoch seconds). `hold` is set with it, unless a person holds the service already.
+        may be tried again (epoch seconds). `hold` is set with it, unless a person holds the service already. A hold that asked for
+        this very run is done when it succeeded.
         """
         underway, hold = self._underway[run], self._unless_held(hold)
         step = underway.step
         succeeded = result.outcome is Outcome.SUCCEEDED
+        if succeeded:
+            hold = holding.fulfilled(step, self._holds.get(step.id.service)) or hold
         after = self._settled(run, underway, release, at) if succeeded else self._applied.get(step.id.service)
         cleared = failing.cleared(self._failures, step) if succeeded and step.last else frozenset[str]()
         known = self._failures.get((step.id.service, step.digest))

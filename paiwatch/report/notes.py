@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from paiwatch.plan import pins
+from paiwatch.plan.applied import Hold
 from paiwatch.report import times
 
 if TYPE_CHECKING:
@@ -25,7 +26,16 @@ def note(line: "Line", *, now: float) -> str:
     if line.pin is not None:
         found.append(f"rolled back {times.ago(line.pin.since, now)}: {pins.tell(line.pin)}")
     if line.held is not None:
-        found.append(
-            f"{line.held.by} {times.ago(line.held.since, now)}: {line.held.reason or 'no reason given'}"
-        )
+        found.append(held(line.held, line.name, now=now))
     return "\n".join(found)
+
+
+def held(hold: Hold, service: str, *, now: float) -> str:
+    """Since when and why a service is held; of a stop or a delete that has not succeeded, what to do."""
+    since = times.ago(hold.since, now)
+    if hold.done:
+        return f"{hold.by} {since}: {hold.reason or 'no reason given'}"
+    return (
+        f"`{hold.reason}` was asked for {since} and has not succeeded, so what is up is not known: "
+        f"`paiwatch {hold.reason} -n {service}` does it again, `paiwatch service start -n {service}` brings it up"
+    )

@@ -25,6 +25,7 @@ class State(StrEnum):
     SUSPENDED = "suspended"
     STOPPED = "stopped"
     DELETED = "deleted"
+    UNFINISHED = "unfinished"
     INVALID = "invalid"
     KEPT = "kept"
     FAILED = "failed"
@@ -178,7 +179,7 @@ def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
         return State(step.state)
     hold = facts.holds.get(name) or facts.holds.get(EVERYTHING)
     if hold is not None and hold.by is not HeldBy.QUARANTINED:
-        return State(str(hold.by))
+        return State(str(hold.by)) if hold.done else State.UNFINISHED
     if facts.held_plan is not None and name in facts.held_plan.services:
         return State.WAITING if facts.held_plan.approved else State.HELD
     if hold is not None and _applies(hold, facts.memory.get(name)):
@@ -251,7 +252,7 @@ def _applied_document(applied: Applied) -> dict[str, Any]:
 
 
 def _held_document(hold: Hold) -> dict[str, Any]:
-    return {"by": str(hold.by), "reason": hold.reason, "since": times.iso(hold.since)}
+    return {"by": str(hold.by), "reason": hold.reason, "since": times.iso(hold.since), "done": hold.done}
 
 
 def _pin_document(pin: Pin) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """What waits for a person after paiwatch's own end cut a script off."""
 
+from dataclasses import replace
+
 from paiwatch.catalog.service import OnInterruption, Operator
 from paiwatch.convergence import holding
 from paiwatch.plan.applied import HeldBy
-from paiwatch.plan.plan import StepId
+from paiwatch.plan.plan import Kind, Step, StepId
+from tests.record import runs
 
 STEP = StepId(service="web", operator=Operator.REFRESH)
 
@@ -22,3 +25,23 @@ def test_processes_that_cannot_be_killed_hold_whatever_is_asked() -> None:
 
     assert hold is not None
     assert "left 2 processes that cannot be killed" in hold.reason
+
+
+def a_step(operator: Operator, *, kind: Kind) -> Step:
+    return runs.a_step("web", "d" * 64, operator, kind=kind)
+
+
+def test_a_stop_is_done_once_it_succeeded_and_a_start_that_begins_ends_it() -> None:
+    hold = holding.asked("web", Operator.STOP, at=5.0)
+    assert hold is not None
+    assert not hold.done
+
+    assert holding.fulfilled(a_step(Operator.DELETE, kind=Kind.ASKED), hold) is None
+    assert holding.fulfilled(a_step(Operator.STOP, kind=Kind.REMOVED), hold) is None
+    done = holding.fulfilled(a_step(Operator.STOP, kind=Kind.ASKED), hold)
+    assert done == replace(hold, done=True)
+    assert holding.fulfilled(a_step(Operator.STOP, kind=Kind.ASKED), done) is None
+
+    assert holding.lifts(a_step(Operator.START, kind=Kind.ASKED), done)
+    assert not holding.lifts(a_step(Operator.REFRESH, kind=Kind.ASKED), done)
+    assert not holding.lifts(a_step(Operator.START, kind=Kind.CHANGED), done)

@@ -203,6 +203,20 @@ def test_errors_in_a_prerequisite_hold_what_stands_on_it_with_a_warning() -> Non
     )
 
 
+def test_a_service_that_is_gone_keeps_what_its_release_said_of_being_cut_off() -> None:
+    memory = {
+        "said": an_applied(a_release("said"), interrupted=OnInterruption.HOLD),
+        "silent": an_applied(a_release("silent")),
+    }
+
+    plan = build(a_desired(), memory, Policy(removed=Removal.STOP))
+
+    assert {step.id.service: step.interrupted for step in plan.steps} == {
+        "said": OnInterruption.HOLD,
+        "silent": OnInterruption.RERUN,
+    }
+
+
 def test_an_invalid_service_is_never_removed() -> None:
     first = a_desired(a_service("a"))
     gone = replace(a_desired(), invalid=frozenset({"a"}))

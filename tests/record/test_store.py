@@ -19,7 +19,7 @@ from paiwatch.plan.plan import Kind
 from paiwatch.record.history import History
 from paiwatch.record.store import Record
 from tests.builders import ALL_SCRIPTS, a_desired, a_read, a_release, a_service, scripts
-from tests.record.runs import CONFIG, FAILED, INTERRUPTED, SRC, SUCCEEDED, a_step, accept, carry
+from tests.record.runs import CONFIG, FAILED, INTERRUPTED, SRC, SUCCEEDED, a_plan, a_step, accept, carry
 
 RELEASE = a_release(
     "grafana",
@@ -63,6 +63,22 @@ def test_a_success_makes_the_release_applied_and_survives_reopening(record: Reco
     assert (applied.folder, applied.env, applied.timeout) == ("src/grafana", {"A": "ü"}, 60.0)
     assert applied.scripts == scripts(*Operator)
     assert again.memory() == record.memory()
+    again.close()
+
+
+def test_what_a_release_asks_for_when_it_is_cut_off_is_remembered_with_its_scripts(
+    record: Record, state: Path
+) -> None:
+    step = a_step("grafana", RELEASE.digest)
+    run = record.begin(
+        step, accept(record, [step]), 1, at=1.0, scripts=ALL_SCRIPTS, interrupted=OnInterruption.HOLD
+    )
+    record.finish(run.run, SUCCEEDED, at=2.0, release=RELEASE)
+    stop = a_step("grafana", RELEASE.digest, Operator.STOP, kind=Kind.ASKED)
+    record.begin(stop, accept(record, [stop]), 1, at=3.0)
+
+    again = reopened(record, state)
+    assert again.memory()["grafana"].interrupted is OnInterruption.HOLD
     again.close()
 
 
@@ -161,13 +177,31 @@ def test_a_stop_by_a_person_keeps_the_memory_and_holds_the_service_in_one(
 ) -> None:
     carry(record, a_step("grafana", RELEASE.digest), release=RELEASE)
     before = record.memory()["grafana"]
-    hold = Hold(service="grafana", by=HeldBy.STOPPED, reason="upgrade", since=99.5)
+    hold = Hold(service="grafana", by=HeldBy.STOPPED, reason="upgrade", since=99.5, done=False)
+    stop = a_step("grafana", RELEASE.digest, Operator.STOP, kind=Kind.ASKED)
+    generation = record.accept(a_plan(stop), CONFIG, SRC, at=100.0, holds=[hold])
+    record = reopened(record, state)
+    assert record.holds() == {"grafana": hold}
 
-    carry(record, a_step("grafana", RELEASE.digest, Operator.STOP, kind=Kind.ASKED), hold=hold)
+    run = record.begin(stop, generation, 1, at=101.0).run
+    record.finish(run, SUCCEEDED, at=102.0)
 
     again = reopened(record, state)
     assert again.memory()["grafana"] == before
-    assert again.holds() == {"grafana": hold}
+    assert again.holds() == {"grafana": replace(hold, done=True)}
+    again.close()
+
+
+def test_a_start_by_a_person_ends_the_hold_when_it_begins(record: Record, state: Path) -> None:
+    record.hold(Hold(service="grafana", by=HeldBy.STOPPED, reason="upgrade", since=99.5))
+    start = a_step("grafana", RELEASE.digest, kind=Kind.ASKED)
+
+    record.begin(start, accept(record, [start]), 1, at=101.0, scripts=scripts(Operator.START), touches=False)
+    assert "grafana" in record.holds()
+    record.begin(start, accept(record, [start]), 1, at=101.0, scripts=scripts(Operator.START))
+
+    again = reopened(record, state)
+    assert again.holds() == {}
     again.close()
 
 

@@ -115,6 +115,11 @@ def facts(
             id="in-a-plan-that-is-approved",
         ),
         pytest.param(
+            facts(APPLIED, hold=replace(a_hold(HeldBy.STOPPED), done=False)),
+            State.UNFINISHED,
+            id="a-stop-that-was-cut-off",
+        ),
+        pytest.param(
             facts(APPLIED, hold=a_hold(HeldBy.STOPPED), held_plan=HELD),
             State.STOPPED,
             id="stopped-and-in-a-plan",
@@ -187,7 +192,12 @@ def test_the_document_has_the_agreed_shape() -> None:
                     "src": "5" * 40,
                     "reasons": [],
                 },
-                "held": {"by": "suspended", "reason": "because", "since": "1970-01-01T00:15:50.000Z"},
+                "held": {
+                    "by": "suspended",
+                    "reason": "because",
+                    "since": "1970-01-01T00:15:50.000Z",
+                    "done": True,
+                },
                 "rolled_back": None,
             }
         ],
