@@ -13,7 +13,7 @@ from paiwatch.engine.writer import Writer
 from paiwatch.errors import ConfigError
 from paiwatch.news import Listener, RollbackEnded, ServiceRolledBack, StepQuarantined
 from paiwatch.plan import pins as pinning
-from paiwatch.plan import rollback
+from paiwatch.plan import rollback, wording
 from paiwatch.plan.applied import Former, Memory, Pin, PinnedBy
 from paiwatch.plan.plan import Kind, Step
 from paiwatch.plan.policy import Policy
@@ -105,19 +105,19 @@ class Rollbacks:
         if (pin := memory[service].pin) is not None and pin.instead_of == step.digest:
             return None, ""  # a person was faster
         if memory[service].digest == step.digest:
-            return None, "no rollback: this release ran well before, so something else is wrong"
+            return None, _ran_well(step)
         target = await self._last_good(service, step.digest, memory)
         if target is None:
             return None, _NOTHING
         times = f"{attempts} times" if attempts > 1 else "once"
         because = f"{step.id.operator} failed {times}"
         grounds = Grounds(by=PinnedBy.POLICY, since=self._clock.wall(), because=because)
-        return await self._turn(service, target, grounds, desired, memory), ""
+        return await self._turn(service, target, grounds, desired, memory, wanted=step.digest), ""
 
     async def choose(self, service: str, to: str, reason: str, desired: Desired) -> Turn:
         """The rollback that a person asks for. `to` is a run or a revision, "" the last good release. Raises ConfigError."""
-        wanted = _wanted(service, desired)
         memory = await self._writer.do(self._record.memory)
+        wanted = _wanted(service, desired, memory)
         if to:
             digest, origin = await self._named(service, to)
             target = await self._exactly(service, digest, origin, wanted, memory)
@@ -129,7 +129,7 @@ class Rollbacks:
         _refuse_again(service, target, wanted, memory)
         because = reason or "a person asked for it"
         grounds = Grounds(by=PinnedBy.PERSON, since=self._clock.wall(), because=because, origin=origin)
-        return await self._turn(service, target, grounds, desired, memory)
+        return await self._turn(service, target, grounds, desired, memory, wanted=wanted)
 
     async def write(self, turn: Turn, *, quarantined: StepQuarantined | None = None) -> None:
         """Make it durable, together with the quarantine of what is left, and tell."""
@@ -156,21 +156,28 @@ class Rollbacks:
     # ── choosing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _turn(
-        self, service: str, target: Former, grounds: Grounds, desired: Desired, memory: Memory
+        self, service: str, target: Former, grounds: Grounds, desired: Desired, memory: Memory, *, wanted: str
     ) -> Turn:
         changed = await self._writer.insist(lambda: self._record.rollbacks.changed(target.left))
         past = await self._writer.insist(
             lambda: self._record.rollbacks.past(sorted({name for name, _ in changed}))
         )
         found = rollback.pins(
-            service, target, grounds, desired=desired, memory=memory, past=past, changed=changed
+            service,
+            target,
+            grounds,
+            wanted=wanted,
+            desired=desired,
+            memory=memory,
+            past=past,
+            changed=changed,
         )
         kept = {
             name: pin
             for name, pin in found.items()
             if name == service or self._is_archived(pin.release.digest)
         }
-        return Turn(service=service, failed=desired.releases[service].digest, pins=kept)
+        return Turn(service=service, failed=wanted, pins=kept)
 
     async def _good(self, service: str, memory: Memory) -> tuple[Former, ...]:
         past = (await self._writer.insist(lambda: self._record.rollbacks.past([service])))[service]
@@ -185,9 +192,7 @@ class Rollbacks:
 
     async def _exactly(self, service: str, digest: str, origin: str, wanted: str, memory: Memory) -> Former:
         if digest == wanted:
-            raise ConfigError(
-                f"{service}: release {digest[:8]} ({origin}) is what the tree asks for; `paiwatch retry {service}` runs it"
-            )
+            raise ConfigError(_refuse_wanted(service, f"release {digest[:8]} ({origin})", wanted, memory))
         for former in await self._good(service, memory):
             if former.release.digest == digest:
                 return former
@@ -227,15 +232,33 @@ def _asks(step: Step, desired: Desired, policy: Policy) -> bool:
     return wants and release.digest == step.digest
 
 
-def _wanted(service: str, desired: Desired) -> str:
-    """What the tree asks for now."""
+def _ran_well(step: Step) -> str:
+    """Why a release that ran well before is not gone back from, and whose change may be behind its failure."""
+    changed = sorted({reason.chain[-1] for reason in step.reasons if reason.chain})
+    said = "no rollback: this release ran well before, so something else is wrong"
+    if not changed:
+        return said
+    return (
+        f"{said}; it was to follow {wording.join(changed)}: `paiwatch rollback {changed[0]}` takes that back"
+    )
+
+
+def _wanted(service: str, desired: Desired, memory: Memory) -> str:
+    """What the tree asks for now, and would run again; where that cannot be told, since it has errors: what the service leaves."""
     if service in desired.releases:
         return desired.releases[service].digest
-    if service in desired.services or service in desired.invalid:
+    applied = memory.get(service)
+    if not pinning.exists(service, desired):
+        if applied is None or not applied.archived:
+            raise ConfigError(f"there is no service {service!r}; `paiwatch status` lists them")
         raise ConfigError(
-            f"{service} has errors, so nothing can be run for it; `paiwatch validate` lists them, and its last release stays"
+            f"{service} is gone from the tree, so nothing is started for it; revert the commit that removed it"
         )
-    raise ConfigError(f"there is no service {service!r} in the tree; `paiwatch status` lists them")
+    if applied is None or not applied.archived:
+        raise ConfigError(
+            f"{service} has errors and never ran: there is nothing to roll back to; `paiwatch validate` lists them"
+        )
+    return applied.pin.instead_of if applied.pin is not None else applied.archived
 
 
 def _only(service: str, to: str, found: dict[str, str]) -> tuple[str, str]:
@@ -250,6 +273,14 @@ def _only(service: str, to: str, found: dict[str, str]) -> tuple[str, str]:
     if not digest:
         raise ConfigError(f"{service} ran successfully only after revision {revision[:8]}")
     return digest, f"revision {revision[:8]}"
+
+
+def _refuse_wanted(service: str, named: str, wanted: str, memory: Memory) -> str:
+    """Why the release that the tree asks for is none to go back to."""
+    applied = memory.get(service)
+    if applied is not None and applied.digest == wanted and not applied.touched and applied.pin is None:
+        return f"{service}: {named} is what it runs already"
+    return f"{service}: {named} is what the tree asks for; `paiwatch retry {service}` runs it"
 
 
 def _refuse_again(service: str, target: Former, wanted: str, memory: Memory) -> None:

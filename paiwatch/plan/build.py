@@ -44,7 +44,8 @@ def _plan(desired: Desired, compared: Comparison) -> Plan:
     hit = impact.find_impact(compared)
     order = graph.order(hit.kinds, edges(wanted, hit.kinds))
     if not order.ring <= wanted.broken:
-        return build(replace(desired, invalid=desired.invalid | order.ring), memory, policy)
+        desired = replace(desired, invalid=desired.invalid | order.ring)
+        return _plan(desired, compare(changes.split(desired), memory, policy, before=None))
     holders = graph.every(order, wanted.broken)
     tasks = _make_tasks(hit, wanted, memory, policy, holders=holders)
     steps = task.lay_out(

@@ -8,10 +8,11 @@ from dataclasses import replace
 from itertools import compress
 from operator import attrgetter
 
-from paiwatch.catalog.service import Service
+from paiwatch.catalog.service import Prerequisite, Service
+from paiwatch.plan import graph
 from paiwatch.plan.applied import Applied, Memory, Pin
 from paiwatch.plan.plan import Reason
-from paiwatch.problem import Problem, Severity
+from paiwatch.problem import Problem, Severity, errors
 from paiwatch.releases.release import Desired, OnDemand, Release
 
 _PIN = attrgetter("pin")
@@ -44,24 +45,51 @@ def _ended(name: str, pin: Pin, desired: Desired) -> str:
             if pin.instead_of in {release.digest, release.instead_of}
             else "the tree asks for another release"
         )
-    return "" if name in desired.invalid or name in desired.services else "it is gone from the tree"
+    return "" if exists(name, desired) else "it is gone from the tree"
 
 
 def substitute(desired: Desired, memory: Memory) -> Desired:
     """What is to run: the archived release of each pinned service, and of all others what the tree asks for.
 
-    Relations (prerequisites, on-change, retries) stay those of the tree. A second time changes nothing.
+    Relations (prerequisites, on-change, retries) stay those of the tree. Where a pinned service has errors, its memory stands in
+    for what the tree cannot tell: so it can go back all the same, and what stands on it goes on. A second time changes nothing.
     """
     pins = pinned(memory)
     if not pins:
         return desired
     ended = void(desired, memory)
-    names = [name for name in pins if name in desired.releases and name not in ended]
-    services = {name: _service(desired.services[name], pins[name].release) for name in names}
-    releases = {name: _release(desired.releases[name], pins[name]) for name in names}
+    names = [name for name in pins if name not in ended and exists(name, desired)]
+    services = {name: _service(_declared(name, desired, memory), pins[name].release) for name in names}
+    releases = {name: _release(name, desired.releases.get(name), pins[name]) for name in names}
     return replace(
-        desired, services={**desired.services, **services}, releases={**desired.releases, **releases}
+        desired,
+        services={**desired.services, **services},
+        releases={**desired.releases, **releases},
+        invalid=desired.invalid.difference(names),
     )
+
+
+def exists(name: str, desired: Desired) -> bool:
+    """Whether the tree has this service, in whatever state."""
+    return name in desired.releases or name in desired.services or name in desired.invalid
+
+
+def _declared(name: str, desired: Desired, memory: Memory) -> Service:
+    """The service as the tree has it; one with errors stands on what it last ran with, as far as that makes no circle."""
+    known = desired.services.get(name)
+    if known is not None and name in desired.releases:
+        return known
+    applied = memory[name]
+    needs = {other: [edge.service for edge in each.prerequisites] for other, each in desired.services.items()}
+    edges = tuple(
+        Prerequisite(service=other)
+        for other in applied.prerequisites
+        if name not in graph.reach([other], needs)
+    )
+    if known is not None:
+        return replace(known, prerequisites=edges)
+    folder = applied.folder or f"{desired.snapshot.src.prefix}{name}"
+    return Service(name=name, folder=folder, prerequisites=edges, scripts=applied.scripts, env=applied.env)
 
 
 def _service(service: Service, archived: Applied) -> Service:
@@ -71,11 +99,11 @@ def _service(service: Service, archived: Applied) -> Service:
     return replace(service, scripts=archived.scripts, env=archived.env, timeout=timeout, folder=folder)
 
 
-def _release(of_tree: Release, pin: Pin) -> Release:
+def _release(name: str, of_tree: Release | None, pin: Pin) -> Release:
     archived = pin.release
-    rendered = frozenset(path for path in of_tree.rendered if path in archived.files)
+    rendered = frozenset(of_tree.rendered if of_tree is not None else ()).intersection(archived.files)
     return Release(
-        service=of_tree.service,
+        service=name,
         digest=archived.digest,
         files=archived.files,
         rendered=OnDemand(rendered),
@@ -85,28 +113,38 @@ def _release(of_tree: Release, pin: Pin) -> Release:
     )
 
 
-def tell(pin: Pin) -> str:
+def tell(pin: Pin, *, has_errors: bool = False) -> str:
     """`release 1a2b3c4d runs instead of 5e6f7a8b, which the tree asks for: start failed`."""
-    followed = f"it follows the rollback of '{pin.leader}'" if pin.leader else pin.because
+    of_tree = ", and its files in the tree have errors" if has_errors else ", which the tree asks for"
+    return f"{_swap(pin)}{of_tree}: {_because(pin)}"
+
+
+def _swap(pin: Pin) -> str:
     named = f" ({pin.origin})" if pin.origin else ""
-    return f"release {pin.release.digest[:8]}{named} runs instead of {pin.instead_of[:8]}, which the tree asks for: {followed}"
+    return f"release {pin.release.digest[:8]}{named} runs instead of {pin.instead_of[:8]}"
+
+
+def _because(pin: Pin) -> str:
+    return f"it follows the rollback of '{pin.leader}'" if pin.leader else pin.because
 
 
 def reason(release: Release, applied: Applied | None) -> tuple[Reason, ...]:
     """Why a service that is rolled back runs this release; nothing for any other."""
     if not release.instead_of or applied is None or applied.pin is None:
         return ()
-    return (Reason(kind="rollback", detail=f"rolled back: {tell(applied.pin)}"),)
+    pin = applied.pin
+    return (Reason(kind="rollback", detail=f"rolled back: {_swap(pin)}: {_because(pin)}"),)
 
 
 def problems(desired: Desired, memory: Memory) -> Iterator[Problem]:
     """A warning for each service that does not run what the tree asks for. `desired` went through `substitute`."""
+    wrong = {problem.service for problem in errors(desired.problems)}
     for name, pin in pinned(memory).items():
         if name in desired.releases and desired.releases[name].instead_of:
             yield Problem(
                 file=desired.services[name].file,
                 severity=Severity.WARNING,
-                message=f"'{name}' is rolled back: {tell(pin)}",
+                message=f"'{name}' is rolled back: {tell(pin, has_errors=name in wrong)}",
                 remedy=pin.remedy,
                 service=name,
             )

@@ -55,17 +55,18 @@ def pins(
     target: Former,
     grounds: Grounds,
     *,
+    wanted: str,
     desired: Desired,
     memory: Memory,
     past: Past,
     changed: Inputs,
 ) -> dict[str, Pin]:
-    """The pin of the service, and those of its dependents that changed together with it.
+    """The pin of the service, which leaves the release `wanted`, and those of its dependents that changed together with it.
 
     `changed` are the releases that the generation in which `target` was left brought in. Dependents that are only
     refreshed need no pin, and one that was rolled back by itself keeps its own.
     """
-    found = {service: _pin(target, desired.releases[service].digest, grounds)}
+    found = {service: _pin(target, wanted, grounds)}
     for name in _dependents(service, desired):
         release, applied = desired.releases.get(name), memory.get(name)
         if release is None or (name, release.digest) not in changed or applied is None:

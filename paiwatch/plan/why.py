@@ -7,6 +7,7 @@ from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.plan import Kind, Plan, Step
 from paiwatch.plan.wording import join, tell
+from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
 
 
@@ -38,7 +39,9 @@ def why_not(service: str, desired: Desired, memory: Memory, plan: Plan) -> tuple
     kind = changes.compare(wanted.releases[service], applied)
     if kind is not None:
         return (_tell_left_out(service, kind, wanted, memory),)
-    told = _tell_current(service, memory, is_rolled_back=bool(wanted.releases[service].instead_of))
+    is_rolled_back = bool(wanted.releases[service].instead_of)
+    has_errors = any(problem.service == service for problem in errors(desired.problems))
+    told = _tell_current(service, memory, is_rolled_back=is_rolled_back, has_errors=has_errors)
     return (told, *_tell_ignored(service, wanted, plan))
 
 
@@ -62,10 +65,11 @@ def _tell_left_out(service: str, kind: Kind, wanted: Wanted, memory: Memory) -> 
     return f"'{service}' is {kind}, but this plan was made for something else"
 
 
-def _tell_current(service: str, memory: Memory, *, is_rolled_back: bool) -> str:
+def _tell_current(service: str, memory: Memory, *, is_rolled_back: bool, has_errors: bool) -> str:
     applied = memory[service]
     if is_rolled_back and applied.pin is not None:
-        return f"'{service}' is rolled back: {pins.tell(applied.pin)}; {applied.pin.remedy}"
+        told = pins.tell(applied.pin, has_errors=has_errors)
+        return f"'{service}' is rolled back: {told}; {applied.pin.remedy}"
     at = f", applied from config {applied.config[:8]} and src {applied.src[:8]}" if applied.config else ""
     return f"'{service}' is up to date: its release is still {applied.digest[:8]}{at}"
 

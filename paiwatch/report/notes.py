@@ -24,7 +24,11 @@ def note(line: "Line", *, now: float) -> str:
     if line.renamed_from:
         found.append(f"renamed from {line.renamed_from}")
     if line.pin is not None:
-        found.append(f"rolled back {times.ago(line.pin.since, now)}: {pins.tell(line.pin)}")
+        found.append(
+            f"rolled back {times.ago(line.pin.since, now)}: {pins.tell(line.pin, has_errors=line.has_errors)}"
+        )
+    if line.has_errors and line.pin is None:
+        found.append("its files have errors: `paiwatch validate`")
     if line.held is not None:
         found.append(held(line.held, line.name, now=now))
     return "\n".join(found)

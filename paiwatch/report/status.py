@@ -98,6 +98,7 @@ class Line:
     step: LiveStep | None = None
     held_plan: HeldPlan | None = None  # that would do something for it
     pin: Pin | None = None
+    has_errors: bool = False  # in the tree
     renamed_to: str = ""
     renamed_from: str = ""
 
@@ -158,6 +159,7 @@ def _line(name: str, step: LiveStep | None, facts: Facts) -> Line:
         state=_state(name, step, facts),
         applied=_applied(memory),
         pin=None if memory is None else memory.pin,
+        has_errors=name in facts.invalid,
         renamed_to=facts.renamed.get(name, ""),
         renamed_from=next((old for old, new in facts.renamed.items() if new == name), ""),
         waiting_for=() if step is None else step.waiting_for,
@@ -191,6 +193,8 @@ def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
 
 
 def _of_the_tree(name: str, facts: Facts) -> State | None:
+    if name in facts.memory and facts.memory[name].pin is not None:
+        return None  # what a person chose runs, whatever the tree says
     if name in facts.invalid:
         return State.INVALID
     return State.KEPT if name in facts.kept else None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Begin, Close, Dismiss, Outcome, Quarantine
+from paiwatch.plan import pins
 from paiwatch.plan.applied import HeldBy
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
@@ -184,7 +185,7 @@ class Promises:
     def _check_prerequisites(self, name: str) -> None:
         """Nothing it stands on, at any distance, needs anything: asked of the planner itself."""
         world = self.world
-        desired = world.tree.desired()
+        desired = pins.substitute(world.tree.desired(), world.memory)
         pending = {
             step.id.service
             for step in build(desired, world.memory, world.policy).steps

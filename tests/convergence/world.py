@@ -308,10 +308,13 @@ class World:
 
     def roll_back(self, name: str) -> None:
         """As `paiwatch rollback`, where there is something to go back to."""
-        desired = self.tree.desired()
-        if name not in desired.releases:
+        desired, applied = self.tree.desired(), self.memory.get(name)
+        if name in desired.releases:
+            wanted = desired.releases[name].digest
+        elif name in desired.services and applied is not None and applied.archived:
+            wanted = applied.pin.instead_of if applied.pin is not None else applied.archived
+        else:
             return
-        wanted = desired.releases[name].digest
         if self._pin(name, wanted, PinnedBy.PERSON):
             pin = self.memory[name].pin
             assert pin is not None
@@ -343,6 +346,7 @@ class World:
             name,
             target,
             Grounds(by=by, since=self.now, because="a test"),
+            wanted=wanted,
             desired=self.tree.desired(),
             memory=self.memory,
             past=self.past,

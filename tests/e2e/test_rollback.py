@@ -161,7 +161,7 @@ def test_without_a_daemon_a_run_or_a_revision_is_gone_back_to_and_mistakes_are_t
     assert "no generation knows" in refused("web", "--to", "9" * 30)
     assert "there is no run '777'" in refused("web", "--to", "777")
     assert f"run {first} is one of 'web', not of 'side'" in refused("side", "--to", str(first))
-    assert "is what the tree asks for; `paiwatch retry web` runs it" in refused("web", "--to", commits[2])
+    assert "is what it runs already" in refused("web", "--to", commits[2])
     assert "there is no earlier good release" in refused("side")
     assert "there is no service 'nobody' in the tree" in refused("nobody")
     assert values(platform)["web"] == "1"
@@ -207,8 +207,49 @@ def test_a_rollback_that_fails_leads_to_no_other_and_what_ran_well_before_is_kep
     bad.touch()
     commit(platform, web=1, base=1)
     platform.cli("once", code=1)
-    assert "this release ran well before" in rows(platform)["web"]["held"]["reason"]
+    reason = rows(platform)["web"]["held"]["reason"]
+    assert "this release ran well before" in reason
+    assert reason.endswith("it was to follow 'base': `paiwatch rollback base` takes that back")
     assert rows(platform)["web"]["rolled_back"] is None
+
+    bad.unlink()
+    platform.cli("rollback", "base")
+    platform.cli("once", code=1)  # it says that base is rolled back
+    assert values(platform)["base"] == "0"
+
+
+def test_a_service_with_errors_goes_back_with_those_that_changed_with_it_until_it_is_mended(
+    platform: Platform,
+) -> None:
+    platform.cli("once")
+    for value in (1, 2):
+        commit(platform, web=value, app=value)
+        platform.cli("once")
+    declaration = platform.root / "tree/src/web/deploy/service.yaml"
+    sound = declaration.read_text()
+
+    declaration.write_text("start-script: [\n")
+    assert "and app with it" in platform.cli("rollback", "web")
+    assert values(platform) == {"base": "0", "web": "1", "app": "1", "side": "0"}
+    assert "its files in the tree have errors" in platform.cli("plan")
+
+    declaration.write_text(sound)
+    platform.cli("once", code=1)  # asked for again is what it left
+    assert values(platform)["web"] == "1"
+    commit(platform, web=3, app=2)
+    platform.cli("once")
+    assert values(platform) == {"base": "0", "web": "3", "app": "2", "side": "0"}
+
+
+def test_what_never_ran_or_is_gone_has_nothing_to_go_back_to_and_says_what_to_do(platform: Platform) -> None:
+    platform.cli("once")
+    (platform.root / "tree/src/side/deploy/service.yaml").unlink()
+    platform.add("young")
+    (platform.root / "tree/src/young/deploy/service.yaml").write_text("start-script: [\n")
+
+    assert "revert the commit that removed it" in platform.cli("rollback", "side", code=2)
+    assert "never ran" in platform.cli("rollback", "young", code=2)
+    assert "there is no service 'nobody'" in platform.cli("rollback", "nobody", code=2)
 
 
 def ask(lab: Platform, **request: Any) -> Any:

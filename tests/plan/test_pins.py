@@ -10,6 +10,7 @@ from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan
 from paiwatch.plan.policy import Policy
 from paiwatch.plan.why import why_not
+from paiwatch.problem import Problem
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_release, a_service, all_applied, an_applied, scripts
 
@@ -55,12 +56,11 @@ def test_reasons_and_problems_say_what_runs_instead_of_what_and_why() -> None:
     plan = build(TREE, rolled_back(), POLICY)
 
     asked_for = TREE.releases["web"].digest[:8]
-    detail = (
-        f"release {OLD.digest[:8]} runs instead of {asked_for}, which the tree asks for: it lost requests"
-    )
+    swap = f"release {OLD.digest[:8]} runs instead of {asked_for}"
+    detail = f"{swap}, which the tree asks for: it lost requests"
     assert plan.steps[0].reasons[0].kind == "rollback"
-    assert plan.steps[0].reasons[0].detail == f"rolled back: {detail}"
-    assert f"'web' changed: rolled back: {detail}" in plan.steps[1].reasons[0].detail
+    assert plan.steps[0].reasons[0].detail == f"rolled back: {swap}: it lost requests"
+    assert f"'web' changed: rolled back: {swap}: it lost requests" in plan.steps[1].reasons[0].detail
     (problem,) = plan.problems
     assert str(problem) == (
         f"src/web/deploy/service.yaml: 'web' is rolled back: {detail}; "
@@ -121,6 +121,31 @@ def test_it_lasts_while_the_tree_is_broken_and_ends_when_the_service_leaves() ->
 
     assert pins.void(a_desired(BASE, WEB, TOP, invalid=("web",)), memory) == {}
     assert pins.void(a_desired(BASE, TOP), memory) == {"web": "it is gone from the tree"}
+
+
+def test_what_has_errors_in_the_tree_goes_back_all_the_same_and_what_stands_on_it_goes_on() -> None:
+    wrong = Problem(file="src/web/deploy/service.yaml", message="cannot be read", service="web")
+    unread = replace(
+        a_desired(BASE, TOP, texts={"top": "new"}), invalid=frozenset({"web"}), problems=(wrong,)
+    )
+
+    plan = build(unread, rolled_back(), POLICY)
+
+    assert told(plan) == ["refresh web", "refresh top"]
+    web, top = plan.steps
+    assert (web.digest, web.folder, web.prerequisites) == (OLD.digest, "src/web", ("base",))
+    assert (top.waits, top.held_by) == ((web.id,), ())
+    assert any("rolled back" in str(each) and "have errors" in str(each) for each in plan.problems)
+    assert wrong in plan.problems
+
+
+def test_what_has_errors_stands_on_what_it_last_ran_with_where_that_makes_no_circle() -> None:
+    turned = replace(a_desired(a_service("base", needs=("web",)), TOP), invalid=frozenset({"web"}))
+
+    plan = build(turned, rolled_back(), POLICY)
+
+    assert {str(step.id): step.waits for step in plan.steps}["refresh web"] == ()
+    assert not [step for step in plan.steps if step.held_by]
 
 
 def test_what_followed_a_rollback_ends_with_it() -> None:

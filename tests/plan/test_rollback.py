@@ -34,6 +34,7 @@ def pins(
         "web",
         a_former("web", "old", left=5),
         GROUNDS,
+        wanted=TREE.releases["web"].digest,
         desired=TREE,
         memory=memory,
         past={name: tuple(each) for name, each in past.items()},

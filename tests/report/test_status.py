@@ -104,7 +104,9 @@ def facts(
         pytest.param(
             facts(PINNED, hold=a_hold(HeldBy.SUSPENDED)), State.SUSPENDED, id="rolled-back-and-suspended"
         ),
-        pytest.param(facts(PINNED, invalid=frozenset({"web"})), State.INVALID, id="rolled-back-and-invalid"),
+        pytest.param(
+            facts(PINNED, invalid=frozenset({"web"})), State.ROLLED_BACK, id="rolled-back-and-invalid"
+        ),
         pytest.param(facts(APPLIED, invalid=frozenset({"web"})), State.INVALID, id="invalid"),
         pytest.param(facts(APPLIED, kept=frozenset({"web"})), State.KEPT, id="kept"),
         pytest.param(facts(APPLIED, held_plan=HELD), State.HELD, id="in-a-plan-that-waits"),
