@@ -25,8 +25,8 @@ _CREDENTIALS = r"(?P<http>https?://)[^\s/'\"]{1,384}@|(?P<other>://)[^\s/@:'\"]{
 _CREDENTIALS_LENGTH = 400  # no match of it is longer
 
 #: How YAML breaks a long text where it has a blank.
-_FOLD = r"\\?\n[ \t]{0,40}\\?"
-_FOLD_LENGTH = 43
+_FOLD = r"\\?\n[ \t]{0,40}(?:\\ )?"
+_FOLD_LENGTH = 44
 _SHORTEST_FOLDED = 20  # shorter texts fit on any line
 
 _ODD_IN_SHELL = re.compile(r"[^A-Za-z0-9_@%+=:,./-]")

@@ -107,7 +107,7 @@ def test_words_that_yaml_breaks_over_lines_are_masked(style: str | None) -> None
     folded = yaml.safe_dump({"k": {"l": [words]}}, width=25, default_style=style)
     assert "\n    " in folded
 
-    assert words.split()[-1] not in Scrubber([words]).scrub(folded)
+    assert "more" not in Scrubber([words]).scrub(folded)
 
 
 @pytest.mark.parametrize("width", [64, 76])
