@@ -1,6 +1,10 @@
-"""What git prints, as values: listings, differences, blobs, refs. Pure; NUL-separated bytes in, so that any name survives."""
+"""What git prints, as values: listings, differences, blobs, refs. Pure; NUL-separated bytes in, so that any name survives.
+
+Raises ValueError for what git does not print.
+"""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from paiwatch.snapshot import Commit, Entry, Mode, Revision
 
@@ -16,6 +20,7 @@ LOG_FLAGS = (
     "--format=%H%x00%an%x00%ct%x00%s",
 )
 
+_LONGEST_LINE = 300  # characters of a subject or a name
 _LONGEST = 13  # digits of a time that is still one
 
 #: Paths are str; bytes that are no UTF-8 come through as lone surrogates, as everywhere in Python (os.fsencode gives them back).
@@ -42,7 +47,7 @@ def apply_difference(files: Mapping[str, Entry], output: bytes) -> dict[str, Ent
     has_new = False
     records = _records(output)
     for facts in records:
-        path = next(records)
+        path = next(records, "")
         _, mode, _, oid, status = facts.split(" ")
         if status == "D":
             result.pop(path, None)
@@ -50,6 +55,12 @@ def apply_difference(files: Mapping[str, Entry], output: bytes) -> dict[str, Ent
             has_new = has_new or path not in result
             result[path] = Entry(parse_mode(mode), oid)
     return _in_order(result) if has_new else result
+
+
+def written_paths(output: bytes) -> tuple[str, ...]:
+    """What is new or changed in the same output: all but what it takes away."""
+    records = _records(output)
+    return tuple(path for facts, path in zip(records, records, strict=False) if not facts.endswith(" D"))
 
 
 def _in_order(files: dict[str, Entry]) -> dict[str, Entry]:
@@ -89,10 +100,10 @@ def parse_log(output: bytes) -> tuple[Commit, ...]:
         facts = field.removeprefix("\n")
         if facts.startswith(":"):
             _, _, before, after, _ = facts.split(" ")
-            changes[next(fields)] = (before.strip("0") and before, after.strip("0") and after)
+            changes[next(fields, "")] = (before.strip("0") and before, after.strip("0") and after)
         elif facts:
             changes = {}
-            author, at, subject = (_printable(next(fields)) for _ in range(3))
+            author, at, subject = map(_printable, islice(fields, 3))
             revision = Revision(id=facts, author=author, subject=subject, at=_seconds(at))
             found.append(Commit(revision=revision, changes=changes))
     return tuple(found)
@@ -124,4 +135,6 @@ def _decoded(text: bytes, encoding: str) -> str:
 
 
 def _printable(text: str) -> str:
+    """One line for a terminal, not endless: whoever writes the commit chooses what it says."""
+    text = text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -41,13 +41,20 @@ class Objects:
         self._pending = bytearray()
         self._used = 0.0
 
-    def read(self, oids: Iterable[str], *, most: int) -> dict[str, Object]:
-        """Those that exist, by id, with contents of up to `most` bytes. Raises DamagedMirrorError when git dies of it."""
+    def read(self, oids: Iterable[str], *, most: int, in_all: int | None = None) -> dict[str, Object]:
+        """Those that exist, by id, with contents of up to `most` bytes each, and `in_all` together.
+
+        Raises DamagedMirrorError when git dies of it.
+        """
         found: dict[str, Object] = {}
         waiting = iter(oids)
+        room = in_all
         try:
             while batch := tuple(islice(waiting, _BATCH)):
-                found |= self._ask(batch, most)
+                answers = self._ask(batch, most, room)
+                if room is not None:
+                    room -= sum(len(each.content or b"") for each in answers.values())
+                found |= answers
         except BaseException:
             self.close()
             raise
@@ -66,32 +73,43 @@ class Objects:
         if child is not None:
             self._calls.end(child)
 
-    def _ask(self, oids: tuple[str, ...], most: int) -> dict[str, Object]:
+    def _ask(self, oids: tuple[str, ...], most: int, room: int | None) -> dict[str, Object]:
         """One batch; once more from a new child if the old one turns out to be dead."""
         is_old = self._child is not None
         try:
-            return dict(self._answers(oids, most))
+            return dict(self._answers(oids, most, room))
         except DamagedMirrorError:
             if not is_old:
                 raise
         self.close()
-        return dict(self._answers(oids, most))
+        return dict(self._answers(oids, most, room))
 
-    def _answers(self, oids: tuple[str, ...], most: int) -> Iterator[tuple[str, Object]]:
+    def _answers(self, oids: tuple[str, ...], most: int, room: int | None) -> Iterator[tuple[str, Object]]:
+        self._write(oids)
+        for asked, oid in enumerate(oids, start=1):
+            child = self._child
+            assert child is not None
+            header = self._line(child).decode(errors="replace").split(" ")
+            if len(header) != 3:
+                continue
+            size = int(header[2])
+            if size > most or (room is not None and size > room):
+                yield oid, Object(header[1], size, None)
+                self.close()  # sooner than to listen to it: a small pack may hold a thousand times its size
+                self._write(oids[asked:])
+                continue
+            room = None if room is None else room - size
+            yield oid, Object(header[1], size, self._take(child, size + 1)[:-1])
+
+    def _write(self, oids: tuple[str, ...]) -> None:
+        """Ask for all of these."""
         if self._child is None:
             self._child = self._calls.start("cat-file", "--batch", talks=True)
-        child = self._child
         try:
-            child.stdin.write("".join(f"{oid}\n" for oid in oids).encode())
-            child.stdin.flush()
+            self._child.stdin.write("".join(f"{oid}\n" for oid in oids).encode())
+            self._child.stdin.flush()
         except OSError as fault:
-            raise DamagedMirrorError(self._last_words(child)) from fault
-        for oid in oids:
-            header = self._line(child).decode(errors="replace").split(" ")
-            if len(header) == 3:
-                size = int(header[2])
-                content = self._take(child, size + 1, keep=size <= most)
-                yield oid, Object(header[1], size, content if content is None else content[:-1])
+            raise DamagedMirrorError(self._last_words(self._child)) from fault
 
     def _line(self, child: Process) -> bytes:
         while (end := self._pending.find(b"\n")) < 0:
@@ -100,21 +118,13 @@ class Objects:
         del self._pending[: end + 1]
         return line
 
-    def _take(self, child: Process, size: int, *, keep: bool) -> bytes | None:
-        """The next bytes; read and dropped, a piece at a time, unless they are to be kept."""
-        if keep:
-            while len(self._pending) < size:
-                self._fill(child)
-            content = bytes(self._pending[:size])
-            del self._pending[:size]
-            return content
-        while size:
-            if not self._pending:
-                self._fill(child)
-            dropped = min(size, len(self._pending))
-            del self._pending[:dropped]
-            size -= dropped
-        return None
+    def _take(self, child: Process, size: int) -> bytes:
+        """The next bytes."""
+        while len(self._pending) < size:
+            self._fill(child)
+        content = bytes(self._pending[:size])
+        del self._pending[:size]
+        return content
 
     def _fill(self, child: Process) -> None:
         waiting = select.poll()

@@ -13,17 +13,18 @@ from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.failpoint import reach
 from paiwatch.snapshot import Commit, Entry, Revision, Tree
 from paiwatch.sources import access as admission
-from paiwatch.sources import gitdir, listing, refusal
+from paiwatch.sources import contents, gitdir, listing, names, refusal
 from paiwatch.sources.access import Access
 from paiwatch.sources.calls import Calls
 from paiwatch.sources.mirror import DamagedMirrorError, Mirror
 from paiwatch.sources.objects import Objects
 from paiwatch.sources.remote import NoBranchError, Remote
+from paiwatch.sources.rules import named
 
 T = TypeVar("T")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)|/\.|\.$|/$))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_LARGEST = 100 << 20  # bytes of one file that are taken into memory
+_LARGEST_COMMIT = 16 << 20  # bytes of its message, names and signatures
 
 
 class Repository:
@@ -94,9 +95,13 @@ class Repository:
         """Who committed it, when, and its subject."""
 
         def read() -> Revision:
-            found = self._objects.read((commit,), most=_LARGEST).get(commit)
-            if found is None or found.content is None or found.kind != "commit":
+            found = self._objects.read((commit,), most=_LARGEST_COMMIT).get(commit)
+            if found is None or found.kind != "commit":
                 raise self._lack(f"commit {commit} is announced, but not there yet")
+            if found.content is None:
+                raise StalledError(
+                    f"{self._where}: commit {commit} has {found.size:,} bytes; write a shorter message"
+                )
             return listing.parse_commit(commit, found.content)
 
         return self.mended(read)
@@ -112,7 +117,7 @@ class Repository:
 
     def tree(self, revision: Revision, *, folder: str, since: Tree | None = None) -> Tree:
         """All files of a commit; from `since`, another tree of this repository, at the cost of the difference alone."""
-        self._listed = files = self.mended(lambda: self._list(revision.id, since))
+        self._listed = files = self.mended(lambda: self._list(revision, since))
         return Tree(revision=revision, folder=folder, files=files)
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
@@ -120,7 +125,9 @@ class Repository:
         wanted = tuple(dict.fromkeys(oids))
         if not wanted:
             return {}
-        return self.mended(lambda: self._read_blobs(wanted))
+        return self.mended(
+            lambda: contents.read(self._objects, wanted, where=self._where, files=self._listed)
+        )
 
     def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
         """Commits of `until` but not of `since` that changed one of these paths, newest first; none if `since` is unknown."""
@@ -215,34 +222,34 @@ class Repository:
 
     # -- our side
 
-    def _list(self, commit: str, since: Tree | None) -> Mapping[str, Entry]:
+    def _list(self, revision: Revision, since: Tree | None) -> Mapping[str, Entry]:
+        """All files by path. Raises StalledError when the commit has one that no folder could hold."""
+        commit = revision.id
         if since is not None and _COMMIT.fullmatch(since.revision.id):
             flags = ("-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none")
             answer = self._calls.run("diff-tree", *flags, "--end-of-options", since.revision.id, commit)
             if answer.status == 0:
-                return listing.apply_difference(since.files, answer.out)
+                files = listing.apply_difference(since.files, answer.out)
+                return self._possible(revision, files, fresh=listing.written_paths(answer.out))
         answer = self._calls.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit)
         if answer.status == 0:
-            return listing.parse_listing(answer.out)
+            files = listing.parse_listing(answer.out)
+            return self._possible(revision, files, fresh=files)
         if answer.is_late or answer.status < 0:  # a git that was ended says nothing about the mirror
             raise TransientError(
                 f"{self._where}: listing {commit} was ended; raise `timeout` if that comes again"
             )
         raise self._lack(f"commit {commit} cannot be listed ({refusal.scrub(answer.err).strip()})")
 
-    def _read_blobs(self, wanted: tuple[str, ...]) -> Mapping[str, bytes]:
-        contents: dict[str, bytes] = {}
-        for oid, found in self._objects.read(wanted, most=_LARGEST).items():
-            if found.content is None:
-                raise StalledError(f"{self._where}: {self._too_large(oid, found.size)}")
-            contents[oid] = found.content
-        if gone := next((oid for oid in wanted if oid not in contents), None):
-            raise self._lack(f"object {gone} is missing; a forced push followed by gc can do that")
-        return contents
-
-    def _too_large(self, oid: str, size: int) -> str:
-        path = next((path for path, entry in self._listed.items() if entry.oid == oid), f"object {oid}")
-        return f"{path!r} has {size:,} bytes, and a file may have {_LARGEST:,}; keep it elsewhere and let a script fetch it"
+    def _possible(
+        self, revision: Revision, files: Mapping[str, Entry], *, fresh: Iterable[str]
+    ) -> Mapping[str, Entry]:
+        """These files. What no checkout of git's would write, a stage shall not either."""
+        if fault := names.fault(files, fresh):
+            raise StalledError(
+                f"{self._where}: the newest commit {named(revision)} has {fault}; push one without it"
+            )
+        return files
 
     def _lack(self, what: str) -> DamagedMirrorError:
         return DamagedMirrorError(f"{self._where}: {what}; the next look tries again")

@@ -128,3 +128,28 @@ def assert_gone(text: str) -> None:
 def wipe(folder: Path) -> None:
     """Remove a folder with all below."""
     shutil.rmtree(folder)
+
+
+def a_raw_tree(repo: Path, *entries: tuple[str, bytes, str]) -> str:
+    """A tree object with exactly these modes, names and ids, however impossible; gives its id."""
+    content = b"".join(
+        mode.encode() + b" " + name + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries
+    )
+    return hash_raw(repo, "tree", content)
+
+
+def hash_raw(repo: Path, kind: str, content: bytes) -> str:
+    """Any object, unchecked; gives its id."""
+    words = ("git", "hash-object", "-t", kind, "-w", "--literally", "--stdin")
+    return (
+        subprocess.run(words, cwd=repo, check=True, capture_output=True, input=content)
+        .stdout.decode()
+        .strip()
+    )
+
+
+def a_raw_commit(repo: Path, tree: str, *, subject: str = "Change things", branch: str = "main") -> str:
+    """A commit of this tree as the new tip of a branch; gives its id."""
+    made = git(repo, "commit-tree", tree, "-m", subject)
+    git(repo, "update-ref", f"refs/heads/{branch}", made)
+    return made

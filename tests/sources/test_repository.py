@@ -14,6 +14,8 @@ from paiwatch.sources.mirror import Mirror
 from paiwatch.sources.repository import Repository
 from tests.sources.origins import (
     a_bare,
+    a_raw_commit,
+    a_raw_tree,
     a_repository,
     a_work_tree,
     assert_gone,
@@ -619,7 +621,7 @@ def test_the_log_since_a_commit_that_is_gone_is_empty(work: Path, tmp_path: Path
 def test_a_file_that_is_too_large_is_named_and_harms_no_other(
     tmp_path: Path, work: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paiwatch.sources.repository._LARGEST", 1_000_000)
+    monkeypatch.setattr("paiwatch.sources.contents.LARGEST", 1_000_000)
     push(work, {"src/a/huge.bin": b"x" * 1_000_001})
     repository = a_repository(tmp_path / "home", bare.as_uri())
 
@@ -628,4 +630,63 @@ def test_a_file_that_is_too_large_is_named_and_harms_no_other(
     with pytest.raises(StalledError, match=r"'src/a/huge.bin' has 1,000,001 bytes.*keep it elsewhere"):
         repository.read([files["layout.yaml"].oid, files["src/a/huge.bin"].oid])
     assert repository.read([files["layout.yaml"].oid])[files["layout.yaml"].oid] == b"machines: []\n"
+    repository.close()
+
+
+@pytest.mark.parametrize("kind", ["path", "url"])
+def test_a_commit_with_a_file_that_leads_out_of_the_tree_is_refused_and_the_next_one_is_not(
+    tmp_path: Path, work: Path, bare: Path, kind: str
+) -> None:
+    repository = a_repository(tmp_path / "home", bare if kind == "path" else bare.as_uri())
+    first = repository.look(folder=".")
+    blob = first.files["layout.yaml"].oid
+    up = a_raw_tree(bare, ("100644", b"x", blob))
+    a_raw_commit(bare, a_raw_tree(bare, ("40000", b"..", up), ("100644", b"layout.yaml", blob)), subject="Up")
+
+    for since in (None, first):
+        with pytest.raises(
+            StalledError, match=r'newest commit .* "Up" by Ana has \'\.\./x\', .* push one without it'
+        ):
+            repository.look(folder=".", since=since)
+
+    pushed = push(work, {"new": "new\n"})
+    assert repository.look(folder=".", since=first).revision.id == pushed
+    repository.close()
+
+
+def test_a_tree_that_calls_itself_a_file_is_no_file(tmp_path: Path, bare: Path) -> None:
+    repository = a_repository(tmp_path / "home", bare)
+    tree = git(bare, "rev-parse", "main^{tree}")
+    a_raw_commit(bare, a_raw_tree(bare, ("100644", b"wrong", tree)))
+    files = repository.look(folder=".").files
+
+    with pytest.raises(StalledError, match="'wrong' is no file but a tree"):
+        repository.read([files["wrong"].oid])
+    repository.close()
+
+
+def test_files_that_are_too_large_together_are_refused(
+    tmp_path: Path, work: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paiwatch.sources.contents.MOST", 2_500_000)
+    push(work, {name: name.encode() * 1_000_000 for name in "abc"})
+    repository = a_repository(tmp_path / "home", bare.as_uri())
+    oids = [repository.look(folder=".").files[name].oid for name in "abc"]
+
+    with pytest.raises(StalledError, match=r"'c' and the files read with it have more than 2,500,000 bytes"):
+        repository.read(oids)
+    assert len(repository.read(oids[:2])) == 2
+    repository.close()
+
+
+def test_a_message_as_long_as_a_book_is_shown_in_short_or_refused(
+    tmp_path: Path, work: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = a_repository(tmp_path / "home", bare.as_uri())
+    push(work, {"a": "a"}, subject="x" * 100_000)
+    assert len(repository.look(folder=".").revision.subject) == 300
+
+    monkeypatch.setattr("paiwatch.sources.repository._LARGEST_COMMIT", 50_000)
+    with pytest.raises(StalledError, match=r"commit \w+ has 100,\d+ bytes; write a shorter message"):
+        repository.look(folder=".")
     repository.close()
