@@ -15,14 +15,20 @@ _LONG = 512  # characters below the top after which a folder is lifted; with the
 _GET_FLAGS, _SET_FLAGS, _FIXED = 0x80086601, 0x40086602, 0x30  # ioctl_iflags(2): immutable, append-only
 
 
-def make_folder(folder: Path) -> Path:
-    """Make this folder, and those above that are missing, for the owner only. Returns it."""
+def make_folder(folder: Path, *, durable: bool = False) -> Path:
+    """Make this folder, and those above that are missing, for the owner only. Returns it.
+
+    `durable` waits until the disk has their names, as far as the folder above may be read.
+    """
     missing = [folder] if not folder.is_dir() else []
     while missing and not missing[-1].parent.is_dir():
         missing.append(missing[-1].parent)
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
         each.chmod(0o700)  # the umask may have taken bits of the owner's
+        if durable:
+            with suppress(PermissionError):
+                sync_folder(each.parent)
     return folder
 
 

@@ -123,3 +123,16 @@ def test_what_took_the_place_of_a_file_is_neither_waited_for_nor_followed(tmp_pa
     for name in ("pipe", "link", "gone"):
         with pytest.raises(OSError, match=name if name != "pipe" else "Invalid argument"):
             private.sync_file(tmp_path / name)
+
+
+def test_a_durable_folder_waits_for_the_name_of_each_that_was_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    opened = Path("/proc/self/fd")
+    monkeypatch.setattr(os, "fsync", lambda number: flushed.append((opened / str(number)).readlink()))
+
+    private.make_folder(tmp_path / "var" / "state", durable=True)
+    private.make_folder(tmp_path / "var" / "state", durable=True)
+
+    assert flushed == [tmp_path, tmp_path / "var"]

@@ -53,7 +53,7 @@ class Archive:
         if self.has(release.digest) and not anew:
             return
         try:
-            private.make_folder(self._root)
+            private.make_folder(self._root, durable=True)
             unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self._root))
             try:
                 self._write(unfinished, release, blobs, secrets)

@@ -32,7 +32,7 @@ class StateLock:
     def __enter__(self) -> Self:
         """Take it. Raises BusyError naming the holder, StoreError when the folder cannot be used."""
         try:
-            private.make_folder(self._file.parent)
+            private.make_folder(self._file.parent, durable=True)
             self._descriptor = self._take()
             self._sign()
         except OSError as error:

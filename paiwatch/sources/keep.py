@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from paiwatch import disk
+from paiwatch import disk, private
 from paiwatch.errors import TransientError
 
 _CHUNK = 1 << 20
+_PREFIX = ".live-"
 _SLACK = 64 << 20  # bytes of forgotten content that are not worth a rewrite
 
 
@@ -110,9 +111,10 @@ class Keep:
 def _unnamed(home: Path) -> int:
     """A private file that has no name."""
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=home)
-        Path(name).unlink()
+        private.make_folder(home)
+        descriptor, _ = tempfile.mkstemp(prefix=_PREFIX, dir=home)
+        for file in home.glob(f"{_PREFIX}*"):  # also what a crash in between has left
+            file.unlink(missing_ok=True)
     except OSError as fault:
         raise TransientError(
             f"{home}: cannot keep a live directory's content: {disk.explain(fault)}"

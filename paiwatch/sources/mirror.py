@@ -149,8 +149,7 @@ def _hold(home: Path) -> int:
     with _transient(home):
         if not home.is_dir():
             private.remove_tree(home)  # whatever took its place is not ours to read
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.chmod(0o700)
+        private.make_folder(home, durable=True).chmod(0o700)
         held = os.open(home / "held", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

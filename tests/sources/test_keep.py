@@ -60,3 +60,14 @@ def test_full_disk_while_space_is_given_back_loses_nothing(
 
     assert keep.read(wanted) == wanted
     keep.close()
+
+
+def test_what_a_crash_left_goes_and_the_folders_are_private(tmp_path: Path) -> None:
+    home = tmp_path / "state" / "sources"
+    Keep(home).close()
+    (home / ".live-of-the-dead").write_bytes(b"x")
+
+    Keep(home).close()
+
+    assert [*home.iterdir()] == []
+    assert {folder.stat().st_mode & 0o777 for folder in (home, home.parent)} == {0o700}

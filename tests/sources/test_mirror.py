@@ -36,3 +36,12 @@ def test_another_branch_of_the_mirror_is_written_down(tmp_path: Path) -> None:
     Mirror(tmp_path / "home", branch="prod").close()
 
     assert (tmp_path / "home/git/HEAD").read_text() == "ref: refs/heads/prod\n"
+
+
+def test_a_mirror_and_the_folders_made_for_it_are_private(tmp_path: Path) -> None:
+    home = tmp_path / "state" / "sources" / "mirror"
+
+    Mirror(home, branch="main").close()
+
+    folders = (home, home.parent, home.parent.parent)
+    assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
