@@ -1,5 +1,7 @@
 """Paths that service.yaml names: always inside the deploy folder, always written one way. PURE."""
 
+_LONGEST_TARGET = 4096  # characters; the kernel takes no link that says more
+
 _INSIDE = "write a path inside the deploy folder, such as start.sh or sub/start.sh"
 
 
@@ -34,8 +36,8 @@ def parents(path: str) -> tuple[str, ...]:
 
 
 def resolve(link: str, target: str) -> str | None:
-    """Where a symbolic link at `link` leads, from the deploy folder's root; None when outside of it."""
-    if target.startswith("/") or not target:
+    """Where a symbolic link at `link` leads, from the deploy folder's root; None when outside of it, or to no place at all."""
+    if target.startswith("/") or not target or "\0" in target or len(target) >= _LONGEST_TARGET:
         return None
     reached = link.split("/")[:-1]
     for part in target.split("/"):

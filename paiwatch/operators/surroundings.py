@@ -19,6 +19,7 @@ from paiwatch.snapshot import Contents, Entry, Mode, Tree
 _FILE_MODES = {Mode.FILE: 0o400, Mode.EXECUTABLE: 0o500}
 _BATCH = 256  # blobs asked for at once, so that a large tree does not have to fit into memory
 _WRITTEN = 946_684_800  # mtime of every pooled file (2000-01-01): another one tells that a script wrote to it
+_LONGEST_TARGET = 4096  # bytes, with the one that ends it
 _HOPS = 40  # links followed before it is a loop, as in the kernel
 
 
@@ -39,7 +40,10 @@ def digest(files: Mapping[str, Entry]) -> str:
 
 
 def leads_outside(path: str, links: Mapping[str, str]) -> bool:
-    """Whether the link at `path` leads out of the tree, or nowhere for being a loop. `links` has every link's target. Pure."""
+    """Whether the link at `path` leads out of the tree, or nowhere for being a loop or no link that can be made.
+
+    `links` has every link's target. Pure.
+    """
     waiting = [*reversed(PurePosixPath(path).parts)]
     at: list[str] = []
     hops = 0
@@ -55,11 +59,16 @@ def leads_outside(path: str, links: Mapping[str, str]) -> bool:
         if target is None:
             continue
         hops += 1
-        if target.startswith("/") or hops > _HOPS:
+        if target.startswith("/") or hops > _HOPS or not is_possible(target):
             return True
         at.pop()
         waiting += [piece for piece in reversed(target.split("/")) if piece not in {"", "."}]
     return False
+
+
+def is_possible(target: str) -> bool:
+    """Whether symlink(2) takes it: git keeps any bytes as the target of a link. Pure."""
+    return bool(target) and "\0" not in target and len(os.fsencode(target)) < _LONGEST_TARGET
 
 
 def prepare(state: Path, files: Mapping[str, Entry], contents: Contents) -> Path:

@@ -77,7 +77,7 @@ def test_what_is_missing_is_an_error_at_its_key(
     assert remedy in problems[0].remedy
 
 
-@pytest.mark.parametrize("target", ["../../x", "/etc/passwd", "sub/../../x", "", ".."])
+@pytest.mark.parametrize("target", ["../../x", "/etc/passwd", "sub/../../x", "", "..", "a\0b", "x" * 4096])
 def test_a_link_that_leaves_the_folder_is_an_error_of_that_file(target: str) -> None:
     problems = check(START, {"start.sh": "", "odd\x1b": f"-> {target}"})
 

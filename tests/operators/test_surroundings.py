@@ -109,6 +109,15 @@ def test_absolute_links_lead_outside() -> None:
     assert surroundings.leads_outside("a", {"a": "/etc/passwd"})
 
 
+@pytest.mark.parametrize("target", ["", "a\0b", "x/" * 2048])
+def test_links_that_no_system_makes_are_left_out(tmp_path: Path, target: str) -> None:
+    blobs = Blobs({"link": target, "file": "one"}, {"link": Mode.LINK})
+
+    folder = surroundings.prepare(tmp_path, blobs.files, blobs.contents)
+
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
 def test_they_are_written_as_they_are_and_read_only(tmp_path: Path) -> None:
     blobs = Blobs(
         {"version/X": "1\n", "src/g/tool.sh": "echo\n", "src/g/link": "../../version/X", "out": "../../etc"},
