@@ -100,7 +100,8 @@ def _impatience(
         return
     for need in line.needs:
         other = running.get(need)
-        if other is not None and other.operator in _BUILDING:
+        # A newer commit's run of a prerequisite may begin at any time: only one that was there first counts.
+        if other is not None and other.operator in _BUILDING and other.run < line.run:
             yield f"order: {line} began while {other} ran"
         if need in planned and done.get(need, 0.0) < accepted - 0.05:  # the record counts in milliseconds
             yield f"order: {line} began before {need} was done in its generation"
