@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from operator import itemgetter
 from sys import intern
 
@@ -44,6 +45,13 @@ def components_since(tree: Tree, known: Mapping[str, Deploy], moved: Iterable[st
     found = dict(known)
     for name, below in _by_component(tree, moved).items():
         folder = f"{tree.prefix}{name}/"
+        if not _LOCKED.isdisjoint(below) or any(folder + shut in tree.files for shut in _LOCKED):
+            anew = components(_only(tree, folder))
+            if name not in anew:
+                found.pop(name, None)
+            elif anew[name] != known.get(name):
+                found |= anew
+            continue
         deploy = dict(known.get(name, {}))
         for path in below:
             if path.startswith(_DEPLOY):
@@ -56,6 +64,11 @@ def components_since(tree: Tree, known: Mapping[str, Deploy], moved: Iterable[st
         if has_lost and not deploy and not any(path.startswith(folder) for path in tree.files):
             del found[name]
     return found
+
+
+def _only(tree: Tree, folder: str) -> Tree:
+    """The tree with nothing but the files below this folder."""
+    return replace(tree, files={path: entry for path, entry in tree.files.items() if path.startswith(folder)})
 
 
 def _by_component(tree: Tree, paths: Iterable[str]) -> dict[str, list[str]]:

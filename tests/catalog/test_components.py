@@ -1,5 +1,7 @@
 """Which folders of a tree are components, and which of those services."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,12 +55,25 @@ _LISTINGS = st.dictionaries(
         [
             f"src/{name}/{file}"
             for name in ("a", "a-b", "b")
-            for file in ("deploy/x", "deploy/y/z", "readme", "deploy")
+            for file in ("deploy/x", "deploy/y/z", "readme", "deploy", ".", "deploy/.")
         ]
         + ["src/notes", "conf/a.yaml", "src/a/deploy/service.yaml"]
     ),
     st.builds(Entry, st.sampled_from([Mode.FILE, Mode.LINK]), st.sampled_from(["1" * 40, "2" * 40])),
 )
+
+
+def test_a_folder_that_is_shut_meanwhile_does_not_look_as_if_its_service_were_gone() -> None:
+    older = a_tree({"src/a/deploy/service.yaml": "", "src/a/deploy/x": "", "src/b/deploy/x": ""})
+    shut = {
+        "src/a/deploy/.": Entry(Mode.UNREADABLE, "0" * 40),
+        "src/b/deploy/x": older.files["src/b/deploy/x"],
+    }
+
+    found = components_since(replace(older, files=shut), components(older), differing(older.files, shut))
+
+    assert services(found) == {"a": {"service.yaml": Entry(Mode.UNREADABLE, "0" * 40)}}
+    assert components_since(older, found, differing(shut, older.files)) == components(older)
 
 
 @given(before=_LISTINGS, after=_LISTINGS, folder=st.sampled_from(["src", "."]))
