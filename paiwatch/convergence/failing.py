@@ -14,6 +14,9 @@ class Failing:
     """Counts failures in a row of one input. Quarantine ends with another digest, a success or a person's retry."""
 
     def __init__(self, book: FailureBook) -> None:
+        self._inherited = set(
+            book
+        )  # from before this start, which may have died between a failure and what follows from it
         self._book: dict[str, dict[str, Failures]] = {}
         for (service, digest), failures in book.items():
             self._book.setdefault(service, {})[digest] = failures
@@ -30,6 +33,16 @@ class Failing:
     def look_up(self, step: Step) -> Failures:
         """What failed before; no failures when nothing is known."""
         return self._book.get(step.id.service, {}).get(step.digest, _NONE)
+
+    def is_used_up(self, step: Step) -> bool:
+        """Whether earlier starts had every try that this step gets, and died before they said so."""
+        known = self.look_up(step)
+        inherited = (step.id.service, step.digest) in self._inherited
+        return inherited and not known.quarantined and known.attempts >= step.retries.attempts
+
+    def give_up(self, step: Step) -> Failures:
+        """Quarantine it without another try."""
+        return self._put(step, replace(self.look_up(step), quarantined=True))
 
     def count(self, step: Step, now: float) -> Failures:
         """One more failure: rest a while, or quarantine when the retries are used up."""
@@ -79,4 +92,5 @@ class Failing:
 
     def _put(self, step: Step, failures: Failures) -> Failures:
         self._book.setdefault(step.id.service, {})[step.digest] = failures
+        self._inherited.discard((step.id.service, step.digest))
         return failures

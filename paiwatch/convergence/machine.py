@@ -46,8 +46,14 @@ class Machine:
     """One task owns it and feeds it. `board`, `running`, `failing` and `holds` are for reading."""
 
     def __init__(
-        self, limits: Limits, *, failures: FailureBook | None = None, holds: Mapping[str, Hold] | None = None
+        self,
+        limits: Limits,
+        *,
+        failures: FailureBook | None = None,
+        holds: Mapping[str, Hold] | None = None,
+        removing: Iterable[str] = (),
     ) -> None:
+        """`removing`: services whose failures are those of their removal."""
         self.board = Board(_NO_PLAN, 0)
         self.running: dict[str, Run] = {}
         self.failing = Failing(failures or {})
@@ -55,7 +61,7 @@ class Machine:
         self.is_draining = False
         self._limits = limits
         self._generations = Generations()
-        self._removing: set[str] = set()
+        self._removing = set(removing)
         self._intents: list[Intent] = []
 
     def step(self, event: Event, now: float) -> tuple[Intent, ...]:
@@ -161,6 +167,8 @@ class Machine:
                 self.board.park(step.id, until=step.id.service)
             elif failures.quarantined:
                 self._block(step, _QUARANTINED)
+            elif self.failing.is_used_up(step):
+                self._fail(step, self.failing.give_up(step))
             elif failures.not_before > now:
                 self.board.rest(step.id, failures.not_before)
             else:

@@ -175,7 +175,7 @@ async def _course(
             clock=_CLOCK,
             tell=tell,
         ),
-        machine=Machine(limits, failures=failures),
+        machine=Machine(limits, failures=failures, removing=await writer.do(record.removing)),
         retention=settings.retention,
         seen_before=await writer.do(record.latest_generation),
         record=record,

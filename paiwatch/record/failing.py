@@ -4,15 +4,22 @@ from collections.abc import Mapping
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import RunResult
-from paiwatch.plan.plan import Step
+from paiwatch.plan.plan import Kind, Step
 from paiwatch.record.rows import FailureRow
 
 
-def failed(known: FailureRow | None, step: Step, result: RunResult, retry_at: float) -> FailureRow | None:
-    """After a run that did not succeed. An interruption is nobody's fault: it counts no attempt."""
+def failed(
+    known: FailureRow | None, step: Step, result: RunResult, *, retry_at: float, at: float
+) -> FailureRow | None:
+    """After a run that did not succeed. An interruption is nobody's fault: it counts no attempt.
+
+    What a person asks for is tried as if nothing had failed before, and no rollback follows from it: so that is quarantined at once.
+    """
     counts = result.outcome is not Outcome.INTERRUPTED
     if known is None and not counts:
         return None
+    if step.kind is Kind.ASKED and counts and step.retries.attempts == 1:
+        return quarantined(known, step.id.service, step.digest, at=at, because=result.message, attempts=1)
     return FailureRow(
         service=step.id.service,
         digest=step.digest,

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from paiwatch.plan.applied import Applied, Hold
+from paiwatch.plan.plan import Kind
 from paiwatch.record import encoding, rollbacks
 from paiwatch.record.rows import FailureRow
-from paiwatch.record.schema import failures, generations, holds, runs
+from paiwatch.record.schema import failures, generations, holds, runs, steps
 
 
 class Known:
@@ -44,6 +45,22 @@ class Known:
         """The newest id, 0 before the first."""
         with self._transaction() as connection:
             return int(connection.execute(select(func.max(runs.c.id))).scalar_one() or 0)
+
+    def removing(self) -> frozenset[str]:
+        """Services whose newest run was to remove them."""
+        newest = select(func.max(runs.c.id)).group_by(runs.c.service)
+        step = (
+            (steps.c.generation == runs.c.generation)
+            & (steps.c.service == runs.c.service)
+            & (steps.c.operator == runs.c.operator)
+        )
+        chosen = (
+            select(runs.c.service)
+            .join(steps, step)
+            .where(runs.c.id.in_(newest), steps.c.kind == str(Kind.REMOVED))
+        )
+        with self._transaction() as connection:
+            return frozenset(connection.execute(chosen).scalars())
 
     def revisions(self, generation: int) -> tuple[str, str]:
         """Config and src revision ids of a generation."""

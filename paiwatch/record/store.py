@@ -78,6 +78,10 @@ class Record:
         """Failures in a row, by service and release digest."""
         return dict(self._failures)
 
+    def removing(self) -> frozenset[str]:
+        """Services whose newest run was one of their removal: failures of theirs are of that."""
+        return self._ledger.known.removing()
+
     @property
     def approvals(self) -> "Approvals":
         """The plan that waits for a person, and the one that was approved."""
@@ -181,7 +185,7 @@ class Record:
         after = self._settled(run, underway, release, at) if succeeded else self._applied.get(step.id.service)
         cleared = failing.cleared(self._failures, step) if succeeded and step.last else frozenset[str]()
         known = self._failures.get((step.id.service, step.digest))
-        failure = None if succeeded else failing.failed(known, step, result, retry_at)
+        failure = None if succeeded else failing.failed(known, step, result, retry_at=retry_at, at=at)
         self._ledger.end_run(
             run,
             result,

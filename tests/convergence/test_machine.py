@@ -206,6 +206,24 @@ def test_a_removal_is_not_quarantined_by_failed_starts() -> None:
     assert told(quarantined().step(planned(1, removal), 0)) == ["begin a"]
 
 
+def test_failures_of_a_removal_still_count_after_a_restart() -> None:
+    book = {("a", "d1"): Failures(attempts=2, not_before=0.0, quarantined=True)}
+    machine = Machine(Limits(), failures=book, removing=["a"])
+    removal = a_step("a", operator=STOP, kind=Kind.REMOVED)
+
+    assert told(machine.step(planned(1, removal), 0)) == ["dismiss a of 1: blocked", "close 1 False"]
+
+
+def test_what_had_all_its_tries_before_a_death_is_quarantined_without_another() -> None:
+    used_up = Failures(attempts=RETRIES.attempts, not_before=99.0)
+    machine = Machine(Limits(), failures={("a", "d1"): used_up})
+
+    first, *others = machine.step(planned(1, a_step("a"), a_step("b", after="a")), 0)
+
+    assert first == Quarantine(step=a_step("a"), generation=1, attempts=used_up.attempts)
+    assert told(others) == ["dismiss b of 1: blocked", "close 1 False"]
+
+
 def test_a_retry_lets_the_next_plan_try_again() -> None:
     machine = quarantined()
     machine.step(planned(1, a_step("a")), 0)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from paiwatch.catalog.service import OnFailure, Operator, Prerequisite, Retries, Service
+from paiwatch.convergence import holding
 from paiwatch.convergence.events import (
     Begin,
     Close,
@@ -31,7 +32,7 @@ from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle
 from paiwatch.convergence.wishes import Wish, Wishes
 from paiwatch.plan import pins, rollback
-from paiwatch.plan.applied import Applied, Former, HeldBy, Hold, Memory, PinnedBy
+from paiwatch.plan.applied import Applied, Former, Hold, Memory, PinnedBy
 from paiwatch.plan.asked import Request, asked
 from paiwatch.plan.beside import beside
 from paiwatch.plan.build import build
@@ -139,14 +140,16 @@ class World:
                 assert intent.at > self.now
                 self.wake = intent.at
 
-    def accept(self, plan: Plan, *, carried_out: int | None = None) -> None:
-        """Make this plan the newest generation."""
+    def accept(self, plan: Plan, *, carried_out: int | None = None, holds: tuple[Hold, ...] = ()) -> None:
+        """Make this plan the newest generation; `holds` begin with it."""
+        self.holds |= {hold.service: hold for hold in holds}
         self.generation += 1
         self.changed[self.generation] = {
             (step.id.service, step.digest) for step in plan.steps if step.kind is Kind.CHANGED
         }
         self.promises.expect(self.generation, plan)
-        self.feed(Planned(plan=plan, generation=self.generation), carried_out=carried_out)
+        planned = Planned(plan=plan, generation=self.generation, holds=holds)
+        self.feed(planned, carried_out=carried_out)
 
     def look(self, *, carried_out: int | None = None) -> None:
         """Plan what the tree asks for, from the record as it is now, beside what a person waits for."""
@@ -195,6 +198,8 @@ class World:
             touched_by=step.id.operator,
             scripts=self._archive(step),
         )
+        if holding.lifts(step, self.holds.get(name)):
+            self.holds = {other: hold for other, hold in self.holds.items() if other != name}
         self.running[name] = Running(
             step=step,
             generation=begin.generation,
@@ -278,16 +283,13 @@ class World:
                 version=self.versions,
                 prerequisites=run.versions,
             )
-            if step.kind is Kind.ASKED and self.holds.get(name, _SUSPENDED).by is not HeldBy.SUSPENDED:
-                self.change_holds({other: hold for other, hold in self.holds.items() if other != name})
         elif step.kind is Kind.REMOVED:
             del self.memory[name]
             self.past.pop(name, None)
         else:
             self.memory[name] = replace(self.memory[name], digest="")
-            by = HeldBy.STOPPED if step.id.operator is Operator.STOP else HeldBy.DELETED
-            # Before the machine hears of the end: else a newer plan would start it again at once.
-            self.change_holds(self.holds | {name: Hold(service=name, by=by, reason="asked", since=self.now)})
+            if (done := holding.fulfilled(step, self.holds.get(name))) is not None:
+                self.holds = {**self.holds, name: done}
 
     def _half_done(self, step: Step) -> None:
         """Nobody knows how far it came."""
@@ -381,7 +383,9 @@ class World:
 
         pending = {step.id for step in wished.steps}
         self.wishes.add(Wish(again, lambda step: step.kind is Kind.ASKED, pending, self.answers.append))
-        self.accept(beside(build(desired, self.memory, self.policy), wished, desired, self.memory))
+        made = (holding.asked(step.id.service, request.operator, at=self.now) for step in wished.steps)
+        plan = beside(build(desired, self.memory, self.policy), wished, desired, self.memory)
+        self.accept(plan, holds=tuple(filter(None, made)))
 
     # ── convergence ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -429,8 +433,6 @@ class World:
                 left -= {name} | self.promises.remembered(name)
             assert not left, f"{left} should be removed"
 
-
-_SUSPENDED = Hold(service="", by=HeldBy.SUSPENDED, reason="", since=0.0)
 
 RETRIES = Retries(attempts=3, first=4.0, max=30.0)
 
