@@ -183,7 +183,9 @@ def _lay_out(git: Path, branch: str) -> None:
 
 
 def _has_ids_only(file: Path) -> bool:
-    return file.is_file() and not _ID.sub(b"", file.read_bytes())
+    """A power cut can leave a file empty: then it has none."""
+    content = file.read_bytes() if file.is_file() else b""
+    return bool(content) and not _ID.sub(b"", content)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -94,6 +94,12 @@ def leave_every_lock(home: Path) -> None:
     (home / "git/objects/pack/tmp_pack_x").touch()
 
 
+def empty_files(home: Path, *names: str) -> None:
+    """As a power cut leaves files that nobody waited for."""
+    for name in names:
+        (home / "git" / name).write_bytes(b"")
+
+
 HARMS: dict[str, Callable[[Path], None]] = {
     "a truncated pack": truncate_pack,
     "a pack without its index": lose_index,
@@ -102,6 +108,7 @@ HARMS: dict[str, Callable[[Path], None]] = {
     "the tip's object gone": lose_the_tip,
     "empty objects": empty_objects,
     "garbage in the ref": garble_ref,
+    "an empty ref": lambda home: empty_files(home, "refs/heads/main", "shallow"),
     "garbage in every other file": garble_the_rest,
     "a file in place of the objects": lambda home: replace_by_file(home / "git/objects"),
     "a file in place of the repository": lambda home: replace_by_file(home / "git"),
@@ -208,3 +215,19 @@ def test_the_token_is_found_again_with_the_folder(tmp_path: Path, work: Path) ->
 
         assert repository.newest() == git(work, "rev-parse", "HEAD")
         repository.close()
+
+
+def test_an_empty_ref_is_fetched_again_without_what_is_there(tmp_path: Path, work: Path, bare: Path) -> None:
+    home = tmp_path / "home"
+    repository = a_repository(home, bare.as_uri())
+    before = repository.look(folder=".")
+    repository.close()
+    pack, _ = packed(home)
+    empty_files(home, "refs/heads/main")
+    told = pack.stat()
+
+    repository = a_repository(home, bare.as_uri())
+
+    assert repository.look(folder=".").revision == before.revision
+    assert pack.stat().st_ino == told.st_ino
+    repository.close()
