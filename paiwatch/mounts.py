@@ -1,7 +1,8 @@
-"""What is mounted below a folder, and getting it away from there: removing a folder must never go on into another file system."""
+"""What is mounted below a folder: a watch is blind there, and removing a folder must not go on into another file system."""
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 _TABLE = Path("/proc/self/mountinfo")
@@ -9,15 +10,18 @@ _DETACH, _NOFOLLOW = 0x2, 0x8  # umount(2)
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
-def below(folder: Path) -> tuple[Path, ...]:
-    """Where something is mounted below this folder, or on it; in the order in which that happened. () where nobody can tell."""
+def below(folder: Path) -> Mapping[int, Path]:
+    """What is mounted below this folder, or on it: where, by a number that is never two mounts' at once; in the order in which
+    that happened. Nothing where nobody can tell.
+    """
     top = os.path.realpath(folder)
     inside = top.rstrip("/") + "/"
     try:
-        points = [_unescaped(line.split(b" ")[4]) for line in _TABLE.read_bytes().splitlines()]
+        mounted = [line.split(b" ", 5) for line in _TABLE.read_bytes().splitlines()]
     except OSError:
-        return ()
-    return tuple(Path(point) for point in points if point == top or point.startswith(inside))
+        return {}
+    points = ((int(fields[0]), _unescaped(fields[4])) for fields in mounted)
+    return {number: Path(point) for number, point in points if point == top or point.startswith(inside)}
 
 
 def detach(folder: Path) -> bool:
@@ -28,7 +32,7 @@ def detach(folder: Path) -> bool:
     import ctypes  # noqa: PLC0415 (10 ms that hardly anybody needs)
 
     libc = ctypes.CDLL(None, use_errno=True)
-    for point in reversed(points):
+    for point in reversed(list(points.values())):
         libc.umount2(os.fsencode(point), _DETACH | _NOFOLLOW)
     return not below(folder)
 

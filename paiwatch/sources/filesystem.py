@@ -27,8 +27,16 @@ from watchdog.events import (
 )
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter
-from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchCallback, WatchDescriptor
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchCallback,
+    WatchDescriptor,
+)
 
+from paiwatch import mounts
 from paiwatch.errors import TransientError
 from paiwatch.sources.route import Route
 
@@ -48,6 +56,8 @@ _LIMITS = {
     errno.ENOSPC: "fs.inotify.max_user_watches",
     errno.EMFILE: "fs.inotify.max_user_instances",
 }
+Identity = tuple[int, ...]
+
 _LOGGERS = ("watchdog.observers.inotify", "watchdog.observers.inotify_c")
 
 
@@ -66,17 +76,17 @@ class Watch:
 
     def __init__(self, places: Sequence[Place], *, lost: Callable[[], None]) -> None:
         self._places = tuple(places)
-        self._lost = _OverflowFilter(lost)
+        self._lost = lost
         self._reader: _Reader | None = None
         self._observer: BaseObserver | None = None
-        self._identities: dict[Path, tuple[int, int]] = {}
+        self._identities: dict[Path, Identity] = {}
 
     def start(self) -> None:
         """Begin. Raises TransientError when a folder is missing or the kernel's limit is reached."""
         # Nested folders that appear at once make watchdog 7.1 warn about itself; as an error that would end its thread.
         warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
         for logger in _LOGGERS:
-            logging.getLogger(logger).addFilter(self._lost)
+            logging.getLogger(logger).addFilter(_means_something)
         try:
             self._begin()
         except OSError as fault:
@@ -84,8 +94,8 @@ class Watch:
             raise TransientError(_explain(fault, self._places)) from fault
 
     def _begin(self) -> None:
-        self._identities = {place.folder: _identity(place.folder) for place in self._places}
-        self._reader = reader = _Reader()
+        self._identities = {place.folder: _identity(place) for place in self._places}
+        self._reader = reader = _Reader(self._lost)
         reader.start()
         self._observer = BaseObserver(InotifyEmitter, inotify_fd=reader)
         for place in self._places:
@@ -98,11 +108,11 @@ class Watch:
 
     def is_sound(self) -> bool:
         """Whether every place is still watched with all folders in it, and still the same folder."""
-        if self._observer is None or self._reader is None or self._reader.refusal is not None:
+        if self._observer is None or self._reader is None or not self._reader.is_complete:
             return False
         threads = (self._reader, self._observer, *self._observer.emitters)
         try:
-            replaced = any(_identity(folder) != known for folder, known in self._identities.items())
+            replaced = any(_identity(place) != self._identities[place.folder] for place in self._places)
         except OSError:
             return False
         return not replaced and all(thread.is_alive() for thread in threads)
@@ -116,15 +126,35 @@ class Watch:
             if thread.ident is not None:
                 thread.join()
         for logger in _LOGGERS:
-            logging.getLogger(logger).removeFilter(self._lost)
+            logging.getLogger(logger).removeFilter(_means_something)
 
 
 class _Reader(InotifyFD):
     """Reads the kernel's queue. Remembers when the kernel grants no more watches: watchdog keeps quiet about that for all
     folders but the first, and what happens in them would not be seen.
+
+    Where the queue was full, watchdog 7.1 removes every watch and makes it anew; that fills the queue again where there are
+    more folders than it has places, for ever. Here `lost` is called, once, and whoever watches begins anew when all is quiet.
     """
 
-    refusal: OSError | None = None
+    def __init__(self, lost: Callable[[], None]) -> None:
+        super().__init__()
+        self.refusal: OSError | None = None
+        self._has_lost = False
+        self._tell_lost = lost
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that happened since the start was seen."""
+        return self.refusal is None and not self._has_lost
+
+    def handle_event(self, event: InotifyEvent) -> None:
+        """As watchdog's, but for a full queue."""
+        if not event.is_queue_overflow:
+            super().handle_event(event)
+        elif not self._has_lost:
+            self._has_lost = True
+            self._tell_lost()
 
     def add_callback(
         self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
@@ -180,23 +210,9 @@ class _Hint(FileSystemEventHandler):
             self._place.tell()
 
 
-class _OverflowFilter(logging.Filter):
-    """Watchdog only logs that events were lost (hundreds of lines a second); this turns the line into a call.
-
-    Its complaint about an emitter that is being stopped means nothing and is dropped.
-    """
-
-    def __init__(self, lost: Callable[[], None]) -> None:
-        super().__init__()
-        self._tell = lost
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let all but these lines pass."""
-        message = str(record.msg)
-        if "overflowed" in message:
-            self._tell()
-            return False
-        return "called when the thread is inactive" not in message
+def _means_something(record: logging.LogRecord) -> bool:
+    """Watchdog complains about an emitter that is being stopped; that means nothing."""
+    return "called when the thread is inactive" not in str(record.msg)
 
 
 def _is_no_git_file(path: str) -> bool:
@@ -211,9 +227,10 @@ def _is_named(*names: str) -> Callable[[str], bool]:
     return lambda path: path.rpartition("/")[2] in names
 
 
-def _identity(folder: Path) -> tuple[int, int]:
-    facts = folder.stat()
-    return (facts.st_dev, facts.st_ino)
+def _identity(place: Place) -> Identity:
+    """Another one tells that it is another folder, or that something was mounted over what is watched in it."""
+    facts = place.folder.stat()
+    return (facts.st_dev, facts.st_ino, *(mounts.below(place.folder) if place.recursive else ()))
 
 
 def _explain(fault: OSError, places: Iterable[Place]) -> str:

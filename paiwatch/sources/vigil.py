@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CHECK = 10.0  # seconds between two looks at the watch itself: a replaced root makes it blind
+_REST = 1.0  # seconds until it is begun anew after events were lost: whatever made so many may still go on
 
 
 class Vigil:
@@ -86,7 +88,7 @@ class Vigil:
         self._end_watch()
         try:
             self._watched = self._target()
-            watch = Watch(self._places(self._watched, loop), lost=self._tell("file events were lost"))
+            watch = Watch(self._places(self._watched, loop), lost=partial(self._lose, loop))
             watch.start()
             if self._target() != self._watched:
                 loop.call_soon_threadsafe(self._suspect.set)  # it moved while the watch was set up
@@ -96,6 +98,11 @@ class Vigil:
         self._watch = watch
         self._complaint = ""
         self._nudges.nudge(f"{self.name}: watch began")
+
+    def _lose(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called by watchdog's thread, once in the life of a watch."""
+        self._tell("file events were lost", settle=self._source.settle)()
+        loop.call_soon_threadsafe(loop.call_later, _REST, self._suspect.set)
 
     def _end_watch(self) -> None:
         watch, self._watch = self._watch, None

@@ -1,4 +1,3 @@
-import logging
 import subprocess
 import sys
 import threading
@@ -8,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, WatchDescriptor
 
 from paiwatch.errors import TransientError
 from paiwatch.sources import filesystem, route
@@ -129,16 +129,21 @@ def test_a_push_rings_at_once_and_a_lock_does_not(tmp_path: Path) -> None:
         assert bell.has_rung()
 
 
-def test_lost_events_are_told_and_not_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    bell = Bell()
-    with watching(
-        Place(folder=root, recursive=True, counts=lambda _: True, tell=lambda: None), lost=bell.ring
-    ):
-        logging.getLogger("watchdog.observers.inotify_c").warning(
-            "Inotify queue overflowed; events were lost"
-        )
+def test_lost_events_are_told_once_and_the_watch_is_no_longer_sound(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    losses: list[str] = []
+    overflow = InotifyEvent(WatchDescriptor(-1), InotifyConstants.IN_Q_OVERFLOW, 0, b"")
+    place = Place(folder=root, recursive=True, counts=lambda _: True, tell=lambda: None)
+    with watching(place, lost=lambda: losses.append("some")) as watch:
+        (reader,) = (thread for thread in threading.enumerate() if isinstance(thread, InotifyFD))
+        assert watch.is_sound()
 
-        assert bell.has_rung()
+        for _ in range(3):
+            reader.handle_event(overflow)
+
+        assert losses == ["some"]
+        assert not watch.is_sound()
         assert not caplog.records
 
 
@@ -201,3 +206,31 @@ def test_the_kernels_limit_is_noticed_and_named(root: Path, project_root: Path) 
         f"{root}: cannot be watched: the limit fs.inotify.max_user_watches is reached; raise it with sysctl",
         "1",
     ]
+
+
+MOUNTED = """
+import subprocess, sys
+from pathlib import Path
+from paiwatch.sources import filesystem, route
+from paiwatch.sources.filesystem import Watch
+
+root = Path(sys.argv[1])
+watch = Watch(filesystem.directory_places(route.find(root), tell=print, replaced=print), lost=print)
+watch.start()
+sound = [watch.is_sound()]
+for words in (["mount", "--bind", root / "src/a", root / "src/b"], ["umount", root / "src/b"]):
+    subprocess.run(words, check=True)
+    sound.append(watch.is_sound())
+watch.stop()
+print(*sound)
+"""
+
+
+def test_a_watch_is_not_sound_where_something_was_mounted_over_it(root: Path, project_root: Path) -> None:
+    (root / "src/b").mkdir()
+    command = ("unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", MOUNTED, str(root))
+    ran = subprocess.run(command, cwd=project_root, capture_output=True, text=True, check=False)
+    if "unshare failed" in ran.stderr or "permission denied" in ran.stderr.lower():
+        pytest.skip("nothing can be mounted here")
+
+    assert ran.stdout.splitlines()[-1:] == ["True False True"], ran.stderr

@@ -1,11 +1,13 @@
 """Whatever is done to a live directory's root, its new content is looked at, and what happens in it later is seen."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, WatchDescriptor
 
 from paiwatch.settings.sections import Source
 from paiwatch.sources import vigil
@@ -81,4 +83,21 @@ async def test_a_replaced_root_is_seen_at_once_and_watched_again(
 
         await until(nudges, "watch began")
         write(root, {"deep/later": "y"})
+        await until(nudges, "files changed")
+
+
+async def test_after_events_were_lost_it_watches_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigil, "_REST", 0.0)
+    overflow = InotifyEvent(WatchDescriptor(-1), InotifyConstants.IN_Q_OVERFLOW, 0, b"")
+    async with watched(Source(directory=tmp_path, settle=0.0)) as nudges:
+        await until(nudges, "watch began")
+        (reader,) = (thread for thread in threading.enumerate() if isinstance(thread, InotifyFD))
+
+        reader.handle_event(overflow)
+
+        await until(nudges, "file events were lost")
+        await until(nudges, "watch began")
+        write(tmp_path, {"deep/later": "y"})
         await until(nudges, "files changed")
