@@ -4,8 +4,10 @@ Every program that git may start for this is named here by its full path, so no 
 nothing: a signature that does not count comes back as a flaw.
 """
 
+import re
 import shutil
 import signal
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +20,12 @@ from paiwatch.sources.mirror import DamagedMirrorError
 from paiwatch.sources.rules import Rules
 
 _BATCH = 64  # commits that one git process checks: each costs a process of its own
+_LARGEST = (
+    1 << 20
+)  # bytes of a commit: what git needs to look at a signature grows with the square of its length
+_LOG = ("log", "-z", "--no-walk=unsorted", "--no-notes")
+_ENDED = "checking signatures was ended; raise `timeout` if that comes again"
+_NO_FILE = re.compile(r"(?:could not create temporary file|failed writing detached signature[^:]*): (.+)")
 _NOBODY = "/bin/false"  # stands for a program that shall not be asked
 _GPG_SETTINGS = b"trust-model always\nno-autostart\nno-auto-key-retrieve\nno-auto-key-locate\n"
 
@@ -59,31 +67,47 @@ class Signatures:
 
     def _check(self, commits: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Each commit, and what is wrong with its signature ("": nothing)."""
+        plain = {commit: _plain_fault(text) for commit, text in self._read(commits)}
+        judged = self._judge([commit for commit, fault in plain.items() if not fault])
+        yield from ((commit, fault or judged[commit]) for commit, fault in plain.items())
+
+    def _read(self, commits: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Each commit as it is written."""
+        answer = self._calls.run(*_LOG, "--pretty=raw", "--end-of-options", *commits)
+        if answer.is_late or answer.status < 0:
+            raise TransientError(_ENDED)
+        texts = answer.out.removesuffix(b"\0").split(b"\0")
+        if answer.status or len(texts) != len(commits):
+            raise DamagedMirrorError(f"{commits[0]} and others cannot be read: {answer.err.strip()}")
+        yield from zip(commits, texts, strict=True)
+
+    def _judge(self, commits: Sequence[str]) -> dict[str, str]:
+        """What is wrong with the signatures of these commits, which have one that git should be able to look at."""
+        if not commits:
+            return {}
         form = "--format=%H%x00%G?%x00%GK"
-        words = (*self._options(), "log", "-z", "--no-walk=unsorted", form, "--end-of-options", *commits)
         places = {
             "GNUPGHOME": str(self._gnupg),
             "TMPDIR": str(self._gnupg.parent),
         }  # git writes signatures to files
+        words = (*self._options(), *_LOG, form, "--end-of-options", *commits)
         answer = self._calls.run(*words, env=places)
-        if (
-            answer.status == -signal.SIGPIPE
-        ):  # git 2.39 dies of a checker that gives up early on a broken signature
-            if len(commits) == 1:
-                yield commits[0], self._fault("B", "")
-            else:
-                yield from (found for commit in commits for found in self._check((commit,)))
-            return
-        if answer.is_late or answer.status < 0:
-            raise TransientError("checking signatures was ended; raise `timeout` if that comes again")
-        fields = answer.out.decode(errors="replace").removesuffix("\0").split("\0")
-        found = tuple(zip(fields[::3], fields[1::3], fields[2::3], strict=False))
-        if answer.status or tuple(commit for commit, _, _ in found) != tuple(commits):
-            raise DamagedMirrorError(
-                f"signatures of {commits[0]} and others cannot be read: {answer.err.strip()}"
+        if found := _NO_FILE.search(answer.err):
+            where = self._gnupg.parent
+            raise TransientError(
+                f"{where}: a signature cannot be written for its check: {found[1]}; see to the disk"
             )
-        for commit, code, key in found:
-            yield commit, self._fault(code, key)
+        fields = answer.out.decode(errors="replace").removesuffix("\0").split("\0")
+        if answer.status == 0 and fields[::3] == list(commits):
+            return {
+                commit: self._fault(code, key)
+                for commit, code, key in zip(fields[::3], fields[1::3], fields[2::3], strict=True)
+            }
+        if len(commits) > 1:  # git gives up at one that it cannot make out: which is it?
+            return {commit: fault for each in commits for commit, fault in self._judge((each,)).items()}
+        if answer.status not in {128, -signal.SIGPIPE}:  # git 2.39 dies of a checker that gives up early
+            raise TransientError(_ENDED)
+        return {commits[0]: self._fault("B", "")}
 
     def _options(self) -> tuple[str, ...]:
         """Settings of git that win over all others."""
@@ -104,8 +128,6 @@ class Signatures:
         match code:
             case "G":
                 return ""
-            case "N":
-                return "is not signed"
             case "U" | "E" if key:
                 return f"is signed with the key{by}, which {self._signers} does not accept"
             case "X" | "Y":
@@ -153,6 +175,13 @@ class Signatures:
             )
 
 
+def _plain_fault(text: bytes) -> str:
+    """What is wrong with this commit before anybody looks at its signature; "" when it has one."""
+    if len(text) > _LARGEST:
+        return f"is larger than {_LARGEST >> 20} MiB, and no signature of such a commit counts"
+    return "" if b"\ngpgsig " in text.partition(b"\n\n")[0] else "is not signed"
+
+
 def _key_files(keyring: Path | None) -> list[Path]:
     """The files with keys: the keyring itself, or those in it. Raises TransientError when it cannot be read."""
     if keyring is None:
@@ -165,11 +194,15 @@ def _key_files(keyring: Path | None) -> list[Path]:
 
 def _stamp_of(file: Path) -> tuple[str, int, int, int]:
     """What differs once the file is another one. Raises TransientError when it cannot be read."""
+    remedy = "without it nobody's signature counts: put it back"
     try:
-        with file.open("rb"):
-            found = file.stat()
+        found = file.stat()
+        if stat.S_ISREG(found.st_mode):  # to open a pipe would be to wait for who writes to it
+            file.open("rb").close()
     except OSError as fault:
-        raise TransientError(f"{file}: cannot be read: {fault.strerror}; whose signatures count?") from fault
+        raise TransientError(f"{file}: cannot be read: {fault.strerror}; {remedy}") from fault
+    if not stat.S_ISREG(found.st_mode):
+        raise TransientError(f"{file}: is no file; {remedy}")
     return str(file), found.st_mtime_ns, found.st_size, found.st_ino
 
 

@@ -1,5 +1,6 @@
 """Which signatures count: against real ssh-keygen and gpg."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -146,6 +147,61 @@ def test_signers_that_vanish_are_no_verdict(check: Check, work: Path, alice: Ssh
     allowed.unlink()
 
     with pytest.raises(TransientError, match="allowed_signers: cannot be read"):
+        found.first_flaw([signed(work, alice)])
+
+
+def forged(work: Path, signature: str) -> str:
+    """A commit whose signature is this text; gives its id."""
+    head, _, message = git(work, "cat-file", "commit", signed(work, None)).partition("\n\n")
+    text = f"{head}\ngpgsig {signature.replace(chr(10), chr(10) + ' ')}\n\n{message}\n"
+    return git(work, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=text)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        pytest.param("garbage", id="that git cannot make out"),
+        pytest.param("-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----", id="empty"),
+        pytest.param("-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----", id="of gpg"),
+        pytest.param("-----BEGIN SIGNED MESSAGE-----\nMIIa\n-----END SIGNED MESSAGE-----", id="of X.509"),
+    ],
+)
+def test_a_signature_that_is_none_is_a_flaw_of_its_commit_alone(
+    check: Check, work: Path, alice: SshKey, allowed: Path, signature: str
+) -> None:
+    good, bad = signed(work, alice), forged(work, signature)
+
+    flaw = check(allowed=allowed).first_flaw([good, bad, good])
+
+    assert flaw == Flaw(bad, f"has a signature that is not valid by {allowed}")
+
+
+def test_a_commit_too_large_for_git_to_check_in_time_is_not_looked_at(
+    check: Check, work: Path, allowed: Path
+) -> None:
+    bad = forged(work, "-----BEGIN SSH SIGNATURE-----\n" + "A" * (1 << 20) + "\n-----END SSH SIGNATURE-----")
+
+    assert why(check(allowed=allowed), bad).startswith("is larger than 1 MiB")
+
+
+def test_a_signature_that_cannot_be_written_for_its_check_is_no_verdict(
+    origin: Repository, work: Path, alice: SshKey, allowed: Path, tmp_path: Path
+) -> None:
+    rules = Rules(verify=Verify.TIP, allowed_signers=allowed)
+    found = Signatures(origin.git, rules, home=tmp_path / "nowhere")
+
+    with pytest.raises(TransientError, match=r"nowhere: a signature cannot be written .*; see to the disk"):
+        found.first_flaw([signed(work, alice)])
+
+
+def test_signers_that_became_a_pipe_are_no_verdict_and_nobody_waits_for_it(
+    check: Check, work: Path, alice: SshKey, allowed: Path
+) -> None:
+    found = check(allowed=allowed)
+    allowed.unlink()
+    os.mkfifo(allowed)
+
+    with pytest.raises(TransientError, match="allowed_signers: is no file"):
         found.first_flaw([signed(work, alice)])
 
 
