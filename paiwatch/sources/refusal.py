@@ -14,6 +14,11 @@ _FORMAT = "uses a repository format that this git or paiwatch cannot read"
 _OTHER_FORMAT = "use a SHA-1 repository and a git that knows its format"
 OTHER_HASH = f"{_FORMAT} (SHA-256); {_OTHER_FORMAT}"
 
+_NOT_GIVEN = (  # the last one is JGit's
+    "not our ref|upload-pack: .*bad object|did not (?:send|receive)|Server does not allow request for unadvertised"
+    "|want [0-9a-f]{40} not valid"
+)
+
 #: What git or ssh prints, and what a person can do about it. First match wins.
 _REMEDIES = (
     (
@@ -53,7 +58,7 @@ _REMEDIES = (
         "check the address and the network",
     ),
     (
-        r"not our ref|upload-pack: .*bad object|did not (?:send|receive)|Server does not allow request for unadvertised",
+        _NOT_GIVEN,
         "announces a commit that it cannot give yet",
         "the next look tries again",
     ),
@@ -116,6 +121,11 @@ def may_be_ours(stderr: str) -> bool:
 def speaks_of_no_branch(stderr: str) -> bool:
     """Whether the other side has no ref of the name that was asked for."""
     return re.search(r"^fatal: couldn't find remote ref ", stderr, re.MULTILINE) is not None
+
+
+def speaks_of_no_commit(stderr: str) -> bool:
+    """Whether the other side does not give the commit that was asked for by its id."""
+    return re.search(_NOT_GIVEN, stderr) is not None
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

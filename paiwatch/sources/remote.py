@@ -17,6 +17,10 @@ class NoBranchError(TransientError):
     """The other side says that it has no ref of the name that was asked for."""
 
 
+class NotGivenError(TransientError):
+    """The other side does not give a commit by its id: it has none, or gives only what its branches and tags name."""
+
+
 class Remote:
     """The repository at `access`, as git knows it in `mirror`. `where` names it to people, without secrets."""
 
@@ -39,6 +43,16 @@ class Remote:
         options = (*_OPTIONS, "--prune") if prune else _OPTIONS
         self._call("fetch", *options, "--end-of-options", "origin", *refspecs, into=into)
 
+    def fetch_commit(self, commit: str, ref: str, *, into: Path | None = None) -> None:
+        """Fetch a commit, by its id or with all branches and tags, and let `ref` name it. Raises as `fetch`."""
+        try:
+            self.fetch(f"+{commit}:{ref}", into=into)
+        except NotGivenError:
+            self.fetch("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", into=into)
+            place = {"GIT_DIR": str(into), "GIT_OBJECT_DIRECTORY": str(into / "objects")} if into else None
+            if self._calls.run("update-ref", ref, f"{commit}^{{commit}}", env=place).status:
+                raise
+
     def _call(self, verb: str, *arguments: str, into: Path | None = None) -> Answer:
         secret = admission.read_secret(self._access)
         place = {"GIT_DIR": str(into), "GIT_OBJECT_DIRECTORY": str(into / "objects")} if into else None
@@ -51,4 +65,6 @@ class Remote:
         if verb == "fetch" and refusal.speaks_of_no_branch(answer.err):
             raise NoBranchError(text)
         is_suspect = answer.status > 0 and refusal.may_be_ours(answer.err)
+        if verb == "fetch" and not is_suspect and refusal.speaks_of_no_commit(answer.err):
+            raise NotGivenError(text)
         raise DamagedMirrorError(text) if is_suspect else TransientError(text)

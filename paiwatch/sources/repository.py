@@ -13,13 +13,12 @@ from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.failpoint import reach
 from paiwatch.snapshot import Commit, Entry, Revision, Tree
 from paiwatch.sources import access as admission
-from paiwatch.sources import contents, gitdir, listing, names, refusal
+from paiwatch.sources import contents, gitdir, listed, listing, refusal
 from paiwatch.sources.access import Access
 from paiwatch.sources.calls import Calls
 from paiwatch.sources.mirror import DamagedMirrorError, Mirror
 from paiwatch.sources.objects import Objects
 from paiwatch.sources.remote import NoBranchError, Remote
-from paiwatch.sources.rules import named
 
 T = TypeVar("T")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|$)|/\.|\.$|/$))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+")
@@ -51,6 +50,7 @@ class Repository:
         self._remote = Remote(self._calls, self._mirror, self._access, where=self._where)
         self._may_renew = self._may_pack = True
         self._listed: Mapping[str, Entry] = {}
+        self._brought = ""
 
     # -- what is new
 
@@ -59,17 +59,23 @@ class Repository:
 
         Raises StalledError when the branch does not exist, TransientError when the other side cannot be asked.
         """
-        self._may_renew = True
-        self._objects.rest()
-        if not self._mirror.is_there():
-            self._objects.close()
-            self._mirror.rebuild()
-            self._write_askpass()
+        self._wake()
         for _ in range(2):  # a branch that comes back while we ask why it is gone was never missed
             if (tip := self._tip()) is not None:
                 return tip
             self._miss()
         raise TransientError(f"{self._where}: {self._branch!r} comes and goes; the next look tries again")
+
+    def bring(self, commit: str) -> None:
+        """Have this commit, whatever leads to it on the other side; costs nothing while it is the one that was brought last.
+
+        Raises TransientError when it cannot be had.
+        """
+        if self._wake() and commit == self._brought:
+            return
+        if self._parse(commit) is None:
+            self.mended(lambda: self._remote.fetch_commit(commit, self._ref))
+        self._brought = commit
 
     def resolve(self, text: str) -> str:
         """The commit that a person's words mean: a branch, a tag, HEAD (the followed branch), an id, `main~2`.
@@ -97,7 +103,9 @@ class Repository:
         def read() -> Revision:
             found = self._objects.read((commit,), most=_LARGEST_COMMIT).get(commit)
             if found is None or found.kind != "commit":
-                raise self._lack(f"commit {commit} is announced, but not there yet")
+                raise DamagedMirrorError(
+                    f"{self._where}: commit {commit} is announced, but not there yet; the next look tries again"
+                )
             if found.content is None:
                 raise StalledError(
                     f"{self._where}: commit {commit} has {found.size:,} bytes; write a shorter message"
@@ -117,7 +125,9 @@ class Repository:
 
     def tree(self, revision: Revision, *, folder: str, since: Tree | None = None) -> Tree:
         """All files of a commit; from `since`, another tree of this repository, at the cost of the difference alone."""
-        self._listed = files = self.mended(lambda: self._list(revision, since))
+        self._listed = files = self.mended(
+            lambda: listed.files(self._calls, revision, since=since, where=self._where)
+        )
         return Tree(revision=revision, folder=folder, files=files)
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
@@ -138,6 +148,10 @@ class Repository:
         return listing.parse_log(answer.out) if answer.status == 0 else ()
 
     # -- its life
+
+    def rest(self) -> None:
+        """End the git that waits for questions; the next one starts another."""
+        self._objects.close()
 
     def abort(self) -> None:
         """End the git that runs now, if one does, and start no other; from any thread. Whoever waits gets TransientError."""
@@ -212,47 +226,20 @@ class Repository:
             self._mirror.sweep()
 
     def _fetch(self, *refspecs: str, prune: bool = False) -> None:
-        try:
-            self._remote.fetch(*refspecs, prune=prune)
-        except DamagedMirrorError:
-            if not self._is_damaged():
-                raise
-            self._renew()
-            self._remote.fetch(*refspecs, prune=prune)
+        self.mended(lambda: self._remote.fetch(*refspecs, prune=prune))
 
     # -- our side
 
-    def _list(self, revision: Revision, since: Tree | None) -> Mapping[str, Entry]:
-        """All files by path. Raises StalledError when the commit has one that no folder could hold."""
-        commit = revision.id
-        if since is not None and _COMMIT.fullmatch(since.revision.id):
-            flags = ("-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none")
-            answer = self._calls.run("diff-tree", *flags, "--end-of-options", since.revision.id, commit)
-            if answer.status == 0:
-                files = listing.apply_difference(since.files, answer.out)
-                return self._possible(revision, files, fresh=listing.written_paths(answer.out))
-        answer = self._calls.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit)
-        if answer.status == 0:
-            files = listing.parse_listing(answer.out)
-            return self._possible(revision, files, fresh=files)
-        if answer.is_late or answer.status < 0:  # a git that was ended says nothing about the mirror
-            raise TransientError(
-                f"{self._where}: listing {commit} was ended; raise `timeout` if that comes again"
-            )
-        raise self._lack(f"commit {commit} cannot be listed ({refusal.scrub(answer.err).strip()})")
-
-    def _possible(
-        self, revision: Revision, files: Mapping[str, Entry], *, fresh: Iterable[str]
-    ) -> Mapping[str, Entry]:
-        """These files. What no checkout of git's would write, a stage shall not either."""
-        if fault := names.fault(files, fresh):
-            raise StalledError(
-                f"{self._where}: the newest commit {named(revision)} has {fault}; push one without it"
-            )
-        return files
-
-    def _lack(self, what: str) -> DamagedMirrorError:
-        return DamagedMirrorError(f"{self._where}: {what}; the next look tries again")
+    def _wake(self) -> bool:
+        """Begin a look. False when the mirror was gone: it is there again, but empty."""
+        self._may_renew = True
+        self._objects.rest()
+        if self._mirror.is_there():
+            return True
+        self._objects.close()
+        self._mirror.rebuild()
+        self._write_askpass()
+        return False
 
     def _parse(self, text: str) -> str | None:
         """The commit that these words mean here; a branch before a tag of the same name."""
@@ -286,7 +273,9 @@ class Repository:
         """A new mirror, in place of the damaged one once it has all that it needs."""
         self._objects.close()
         fresh = self._mirror.begin_again()
-        if not self._access.is_local:
+        if self._brought:
+            self._remote.fetch_commit(self._brought, self._ref, into=fresh)
+        elif not self._access.is_local:
             self._remote.fetch(f"+{self._ref}:{self._ref}", into=fresh)
         self._mirror.adopt()
         self._mirror.mend()
