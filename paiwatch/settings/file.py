@@ -146,7 +146,15 @@ def _absolute(settings: Settings, base: Path) -> Settings:
 
 def _absolute_source(source: Source, base: Path) -> Source:
     update: dict[str, Any] = {"folder": str(PurePosixPath(source.folder))}
-    for key in ("directory", "token_file", "key_file", "known_hosts", "allowed_signers", "keyring"):
+    for key in (
+        "directory",
+        "token_file",
+        "key_file",
+        "known_hosts",
+        "ca_file",
+        "allowed_signers",
+        "keyring",
+    ):
         if (path := getattr(source, key)) is not None:
             update[key] = base / path
     if source.repo and not rules.transport(source.repo):
@@ -157,9 +165,11 @@ def _absolute_source(source: Source, base: Path) -> Source:
 def _file_faults(settings: Settings, document: Document) -> Iterator[Problem]:
     """What only a look at this machine can tell."""
     for name, source in (("config", settings.config), ("src", settings.src)):
-        for key in ("token_file", "key_file", "known_hosts"):
+        for key in ("token_file", "key_file", "known_hosts", "ca_file"):
             path: Path | None = getattr(source, key)
-            if path is not None and (fault := _secret_file_fault(path, is_public=key == "known_hosts")):
+            if path is not None and (
+                fault := _secret_file_fault(path, is_public=key in {"known_hosts", "ca_file"})
+            ):
                 severity, message, remedy = fault
                 yield problem_at(severity, document, (name, key), f"'{name}.{key}': {path} {message}", remedy)
         for key, found in (

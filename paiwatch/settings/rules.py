@@ -16,6 +16,8 @@ _OF_REPO = (
     "username",
     "key_file",
     "known_hosts",
+    "ca_file",
+    "max_fetch",
     "verify",
     "allowed_signers",
     "keyring",
@@ -27,6 +29,7 @@ _OF_TRANSPORT = {
     "username": ("https", "http"),
     "key_file": ("ssh",),
     "known_hosts": ("ssh",),
+    "ca_file": ("https",),
 }
 _TRANSPORTS = ("https", "http", "ssh", "file")
 
@@ -57,7 +60,16 @@ def _home_faults(settings: Settings, document: Document) -> Iterator[Problem]:
     """`~` is the shell's; a folder of that name is never meant."""
     places: list[tuple[Path, object]] = [(("state",), settings.state)]
     for name, source in (("config", settings.config), ("src", settings.src)):
-        keys = ("repo", "directory", "token_file", "key_file", "known_hosts", "allowed_signers", "keyring")
+        keys = (
+            "repo",
+            "directory",
+            "token_file",
+            "key_file",
+            "known_hosts",
+            "ca_file",
+            "allowed_signers",
+            "keyring",
+        )
         places += [((name, key), getattr(source, key)) for key in keys]
     for where, place in places:
         if str(place).startswith("~"):

@@ -44,6 +44,10 @@ class Source(Section):
     """ssh: private key file."""
     known_hosts: Path | None = None
     """ssh: known_hosts file; the host's key must be in it."""
+    ca_file: Path | None = None
+    """https: file with the certificates (PEM) of the authorities that count, in place of the system's."""
+    max_fetch: Size = 4 << 30
+    """Most that one fetch may write; a first fetch brings the branch's whole history."""
     verify: Verify = Verify.OFF
     """Commits that a known signer must have signed: off (none), tip (the newest), all (every one since the last good one)."""
     allowed_signers: Path | None = None

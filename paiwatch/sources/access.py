@@ -3,9 +3,10 @@
 No secret is ever an argument or an environment variable: the askpass program reads the token file when git asks.
 """
 
+import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -15,7 +16,10 @@ from paiwatch.sources.mirror import Mirror
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """A repository's address and credentials as the settings name them."""
+    """A repository's address and credentials as the settings name them.
+
+    What is fetched is flushed to the disk if it is `kept`: nobody else may have it tomorrow. Else it can be fetched again.
+    """
 
     repo: str
     timeout: float = 60.0
@@ -23,7 +27,10 @@ class Access:
     username: str = "x-access-token"
     key_file: Path | None = None
     known_hosts: Path | None = None
+    ca_file: Path | None = None
+    max_fetch: int = 4 << 30  # bytes
     password: str = field(default="", repr=False)  # from a URL that carries one
+    kept: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -37,13 +44,10 @@ def separate(access: Access) -> Access:
     if parts.scheme not in {"http", "https"} or "@" not in parts.netloc:
         return access
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return Access(
+    return replace(
+        access,
         repo=url,
-        timeout=access.timeout,
-        token_file=access.token_file,
         username=unquote(parts.username or "") or access.username,
-        key_file=access.key_file,
-        known_hosts=access.known_hosts,
         password=unquote(parts.password or ""),
     )
 
@@ -53,27 +57,35 @@ def read_secret(access: Access) -> str:
     if access.token_file is None:
         return access.password
     try:
-        return access.token_file.read_text().strip()
+        with open(access.token_file, opener=_unblocked) as file:
+            return file.read().strip()
     except (OSError, UnicodeDecodeError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "it is no text"
         raise TransientError(
-            f"{access.token_file}: cannot read the token for {access.repo}: {fault}; check that the file exists and "
+            f"{access.token_file}: cannot read the token for {access.repo}: {why}; check that the file exists and "
             "that paiwatch's user may read it"
         ) from fault
 
 
+def _unblocked(path: str, flags: int) -> int:
+    """Open it; a pipe in its place is empty, and nobody waits for who writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def write_askpass(access: Access, home: Path) -> Path:
-    """Make the program that git asks for the password. It answers for this one host only, so redirects learn nothing."""
+    """Make the program that git asks for the password. It answers for this one host, as it is reached now: redirects learn nothing."""
     source = access.token_file
     if source is None:
         source = home / "password"
         _write_private(source, f"{access.password}\n", mode=0o600)
-    host = shlex.quote(urlsplit(access.repo).netloc)
+    parts = urlsplit(access.repo)
+    host, scheme = shlex.quote(parts.netloc), shlex.quote(parts.scheme.lower())
     program = home / "askpass"
     lines = (
         "#!/bin/sh",
         "# Answers git's question for the password of one host; see paiwatch.",
         'case "$1" in',
-        f'    "Password for \'"*@{host}"\': ") head -n 1 -- {shlex.quote(str(source))} ;;',
+        f'    "Password for \'"{scheme}"://"*@{host}"\': ") head -n 1 -- {shlex.quote(str(source))} ;;',
         "    *) exit 1 ;;",
         "esac",
     )
@@ -110,10 +122,13 @@ def environment(access: Access, mirror: Mirror, askpass: Path | None) -> Mapping
         "gc.auto": "0",
         "maintenance.auto": "false",
         "fetch.writeCommitGraph": "false",
+        "core.fsync": "committed,loose-object,reference" if access.kept else "",
+        "core.fsyncMethod": "batch" if access.kept else "",
         "credential.helper": "",
         "credential.username": access.username,
         "http.lowSpeedLimit": "1000",
         "http.lowSpeedTime": str(max(1, int(min(20, access.timeout)))),
+        "core.bigFileThreshold": "32m",  # larger ones pass through git piece by piece
         "remote.origin.url": access.repo,
     }
     pairs = [(key, value) for key, value in config.items() if value or key == "credential.helper"]
@@ -137,6 +152,7 @@ def environment(access: Access, mirror: Mirror, askpass: Path | None) -> Mapping
         "SSH_ASKPASS": "/bin/false",
         "GIT_SSH_COMMAND": ssh_command(access),
         "GIT_SSH_VARIANT": "ssh",
+        **({"GIT_SSL_CAINFO": str(access.ca_file)} if access.ca_file else {}),
         "GIT_CONFIG_COUNT": str(len(pairs)),
         **{f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(pairs)},
         **{f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(pairs)},

@@ -24,6 +24,13 @@ except ImportError as fault:
 
 PIPE = -1  # as in the standard library's subprocess, which nobody else here needs
 _CHUNK = 1 << 16  # bytes
+_MOST_OUT, _MOST_ERR = (
+    512 << 20,
+    64 << 10,
+)  # bytes of one answer that are kept: nobody may fill our memory by talking
+
+#: What an outer git, a hook or a person's shell may say and ours listens to: where certificates lie. Nothing else.
+_HEARD = frozenset({"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"})
 
 logging.getLogger("git").setLevel(logging.WARNING)  # its debug lines hold whole environments
 
@@ -56,6 +63,7 @@ class Calls:
     def __init__(self, environment: Mapping[str, str], *, timeout: float) -> None:
         self._git = Git()
         self._git.update_environment(**environment)
+        self._unset = _forgetting(environment)
         self._timeout = timeout
         self._guard = threading.Lock()
         self._alive: set[int] = set()  # groups that may be signalled: their leaders are not yet waited for
@@ -66,7 +74,7 @@ class Calls:
     ) -> Answer:
         """One git process (or one of a program that serves git), ended after the timeout.
 
-        Raises TransientError when it cannot be started.
+        Raises TransientError when it cannot be started, or says more than anybody could use.
         """
         process = self.start(verb, *arguments, env=env, program=program)
         said: dict[int, bytearray] = {
@@ -74,11 +82,13 @@ class Calls:
             process.stderr.fileno(): bytearray(),
         }
         is_done = False
+        out, err = said.values()
         try:
-            is_done = _collect(said, until=time.monotonic() + self._timeout)
+            is_done = _collect(said, until=time.monotonic() + self._timeout, talk=err)
         finally:
-            out, err = said.values()
             status = self.end(process, kill=not is_done)
+        if len(out) > _MOST_OUT:
+            raise TransientError(f"git {verb} said more than {_MOST_OUT >> 20} MiB and was ended")
         return Answer(status, bytes(out), err.decode(errors="replace"), is_late=not is_done)
 
     def start(
@@ -98,7 +108,7 @@ class Calls:
                 raise TransientError("git is not asked any more: paiwatch stops")
             try:
                 wrapped = self._git.execute(
-                    [program or self._git.GIT_PYTHON_GIT_EXECUTABLE, verb, *arguments],
+                    [*self._unset, program or self._git.GIT_PYTHON_GIT_EXECUTABLE, verb, *arguments],
                     as_process=True,
                     start_new_session=True,
                     umask=0o077,  # what it writes of other people's configuration is for us alone
@@ -138,8 +148,14 @@ class Calls:
                 os.killpg(pid, signal.SIGKILL)
 
 
-def _collect(said: Mapping[int, bytearray], *, until: float) -> bool:
-    """Read these descriptors to their ends; False when there was no time for it."""
+def _forgetting(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The words that start a program without those variables of a git around us that `environment` does not set itself."""
+    foreign = {name for name in os.environ if name.startswith("GIT_")} - environment.keys() - _HEARD
+    return ("env", *(word for name in sorted(foreign) for word in ("-u", name))) if foreign else ()
+
+
+def _collect(said: Mapping[int, bytearray], *, until: float, talk: bytearray) -> bool:
+    """Read these descriptors to their ends; False when there was no time for it, or too much. Of `talk`, the beginning is kept."""
     waiting = select.poll()
     for descriptor in said:
         waiting.register(descriptor, select.POLLIN)
@@ -151,6 +167,9 @@ def _collect(said: Mapping[int, bytearray], *, until: float) -> bool:
         for descriptor, _ in ready:
             chunk = os.read(descriptor, _CHUNK)
             said[descriptor] += chunk
+            del talk[_MOST_ERR:]
+            if len(said[descriptor]) > _MOST_OUT:
+                return False
             if not chunk:
                 waiting.unregister(descriptor)
                 open_ends -= 1

@@ -42,7 +42,7 @@ def strict(source: "Source", state: Path, lender: Path | None, recorded: str) ->
 
     is_path = source.repo.startswith("/")
     address = f"file://{quote(source.repo)}" if is_path else source.repo
-    fetched = repository(source, state, lender, address=address)
+    fetched = repository(source, state, lender, address=address, kept=True)
     return StrictRepository(
         fetched,
         source.rules,
@@ -53,8 +53,10 @@ def strict(source: "Source", state: Path, lender: Path | None, recorded: str) ->
     )
 
 
-def repository(source: "Source", state: Path, lender: Path | None, *, address: str = "") -> "Repository":
-    """The repository of these settings; `address` goes before theirs."""
+def repository(
+    source: "Source", state: Path, lender: Path | None, *, address: str = "", kept: bool = False
+) -> "Repository":
+    """The repository of these settings; `address` goes before theirs, `kept` says that its mirror must outlive a power cut."""
     from paiwatch.sources.access import Access  # noqa: PLC0415
     from paiwatch.sources.repository import Repository  # noqa: PLC0415 (40 ms that a live directory does not need)
 
@@ -66,6 +68,9 @@ def repository(source: "Source", state: Path, lender: Path | None, *, address: s
         username=source.username,
         key_file=source.key_file,
         known_hosts=source.known_hosts,
+        kept=kept,
+        ca_file=source.ca_file,
+        max_fetch=source.max_fetch,
     )
     return Repository(
         home=mirror_home(state, source),

@@ -27,11 +27,36 @@ _REMEDIES = (
         "check `token_file` and `username`",
     ),
     (
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "the host shows another ssh key than the one in known_hosts",
+        "ask the host's owner whether its key was changed, for somebody may stand in its place; then renew `known_hosts`",
+    ),
+    (
         r"Host key verification failed|REMOTE HOST IDENTIFICATION",
         "the host's ssh key is not in known_hosts",
         "check the key with the host's owner and add it to `known_hosts` (ssh-keyscan prints it)",
     ),
+    (
+        r"UNPROTECTED PRIVATE KEY FILE|bad permissions",
+        "ssh does not use a key that others can read",
+        "run chmod 600 on `key_file`",
+    ),
     (r"Permission denied \(", "refused the ssh key", "check `key_file` and the keys that the host accepts"),
+    (
+        r"SSL certificate problem|certificate verif|certificate subject name|CAfile|CAINFO|unable to get local issuer",
+        "its TLS certificate is not trusted",
+        "renew it, or name the file with its authority's certificate in `ca_file`",
+    ),
+    (
+        r"returned error: 429",
+        "asks for fewer questions",
+        "raise `poll`; the next look tries again",
+    ),
+    (
+        r"returned error: 5\d\d",
+        "the other side failed",
+        "look there if that lasts; the next look tries again",
+    ),
     (
         r"dubious ownership",
         "belongs to another user",
@@ -68,6 +93,8 @@ _REMEDIES = (
         "look there if that lasts; the next look tries again",
     ),
 )
+_BANNER = re.compile(r"@{5,}")  # what ssh draws around its warnings
+_LONGEST = 400  # characters of git's own words
 _FULL = (r"No space left", "no space left for the copy", "free space in the state folder")
 
 
@@ -79,13 +106,18 @@ def scrub(text: str, *secrets: str) -> str:
     return without_credentials(text)
 
 
+def _printable(line: str) -> str:
+    """A line that somebody else wrote, for a terminal: no escapes, no blanks for their own sake."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in line)
+    return " ".join(_BANNER.sub(" ", plain).split())
+
+
 def explain(where: str, stderr: str, *, late: float | None = None, secrets: tuple[str, ...] = ()) -> str:
     """One line for a person: `where: what (git's own words); remedy`. `late`: the limit in seconds that was reached."""
     if late is not None:
         return f"{where}: gave no answer within {late:g} s; check the network, or raise `timeout`"
-    said = "; ".join(line for line in _NOISE.sub("", scrub(stderr, *secrets)).splitlines() if line.strip())[
-        :400
-    ]
+    lines = (_printable(line) for line in _NOISE.sub("", scrub(stderr, *secrets)).splitlines())
+    said = "; ".join(line for line in lines if line)[:_LONGEST]
     for pattern, what, remedy in (_FULL, *_REMEDIES):
         if re.search(pattern, stderr, re.MULTILINE):
             return f"{where}: {what} ({said}); {remedy}"
@@ -126,6 +158,11 @@ def speaks_of_no_branch(stderr: str) -> bool:
 def speaks_of_no_commit(stderr: str) -> bool:
     """Whether the other side does not give the commit that was asked for by its id."""
     return re.search(_NOT_GIVEN, stderr) is not None
+
+
+def speaks_of_size(stderr: str) -> bool:
+    """Whether a limit on files or memory ended what git had started."""
+    return re.search(r"File too large|[Oo]ut of memory|unable to allocate", stderr) is not None
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -10,6 +10,13 @@ from paiwatch.sources.access import Access
 from paiwatch.sources.calls import Answer, Calls
 from paiwatch.sources.mirror import DamagedMirrorError, Mirror
 
+_MEMORY = 2 << 20  # KiB that each process of a fetch may take
+
+#: Starts git as "$0" with limits for all that it starts: in bytes of memory, and of any one file that it writes.
+_LIMITED = 'trap "" XFSZ; ulimit -S -d {memory}; ulimit -S -f {blocks}; exec "$0" "$@"'
+_SMALLER = "make the repository smaller, or raise `max_fetch`"
+_BLOCK = 512  # bytes, as ulimit counts them
+
 _OPTIONS = ("--quiet", "--no-tags", "--no-recurse-submodules", "--force", "--update-shallow")
 
 
@@ -56,15 +63,23 @@ class Remote:
     def _call(self, verb: str, *arguments: str, into: Path | None = None) -> Answer:
         secret = admission.read_secret(self._access)
         place = {"GIT_DIR": str(into), "GIT_OBJECT_DIRECTORY": str(into / "objects")} if into else None
-        answer = self._calls.run(verb, *arguments, env=place)
+        limits = _LIMITED.format(memory=_MEMORY, blocks=self._access.max_fetch // _BLOCK)
+        answer = self._calls.run("-c", limits, "git", verb, *arguments, env=place, program="sh")
         if answer.status == 0:
             return answer
         self._mirror.sweep()
-        late = self._access.timeout if answer.is_late else None
-        text = refusal.explain(self._where, answer.err, late=late, secrets=(secret,))
+        text = self._explained(answer, secret)
         if verb == "fetch" and refusal.speaks_of_no_branch(answer.err):
             raise NoBranchError(text)
-        is_suspect = answer.status > 0 and refusal.may_be_ours(answer.err)
+        is_suspect = (
+            answer.status > 0 and not refusal.speaks_of_size(answer.err) and refusal.may_be_ours(answer.err)
+        )
         if verb == "fetch" and not is_suspect and refusal.speaks_of_no_commit(answer.err):
             raise NotGivenError(text)
         raise DamagedMirrorError(text) if is_suspect else TransientError(text)
+
+    def _explained(self, answer: Answer, secret: str) -> str:
+        if refusal.speaks_of_size(answer.err):
+            return f"{self._where}: sends more than {self._access.max_fetch:,} bytes at once; {_SMALLER}"
+        late = self._access.timeout if answer.is_late else None
+        return refusal.explain(self._where, answer.err, late=late, secrets=(secret,))

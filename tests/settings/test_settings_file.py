@@ -187,9 +187,9 @@ def test_the_error_counts_the_faults(tmp_path: Path) -> None:
         load(tmp_path / "config.yaml", {})
 
 
-@pytest.mark.parametrize("key", ["token_file", "key_file", "known_hosts"])
+@pytest.mark.parametrize("key", ["token_file", "key_file", "known_hosts", "ca_file"])
 def test_a_credential_file_that_is_missing_is_a_fault_of_its_key(tmp_path: Path, key: str) -> None:
-    repo = "https://x/y" if key == "token_file" else "ssh://x/y"
+    repo = "https://x/y" if key in {"token_file", "ca_file"} else "ssh://x/y"
 
     (problem,) = faults(tmp_path, f"config: {{repo: '{repo}', {key}: gone}}\nsrc: {{directory: /s}}\n")
 

@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -68,24 +69,39 @@ class _Backend(http.server.BaseHTTPRequestHandler):
         status = next((value for key, value in fields if key == "Status"), "200 OK")
         self.send_response(int(status.split()[0]))
         for key, value in fields:
-            if key != "Status":
+            if key not in {"Status", "Content-Length"}:
                 self.send_header(key, value)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
 
 @contextlib.contextmanager
-def serve_http(root: Path, *, password: str = "") -> Iterator[str]:
-    """Serve the repositories below a folder; yields the URL of that folder."""
+def serve_http(root: Path, *, password: str = "", tls: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """Serve the repositories below a folder; yields the URL of that folder. `tls`: a certificate and its key."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Backend, root, password))
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that hangs up is what is tested
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="git-http")
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def a_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that only its own file vouches for, and its key."""
+    certificate, key = folder / "ca.pem", folder / "tls.key"
+    words = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key)  # fmt: skip
+    subprocess.run(("openssl", *words), check=True, capture_output=True)
+    return certificate, key
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from paiwatch.errors import TransientError
+from paiwatch.sources import calls as module
 from paiwatch.sources.calls import Calls
 from tests.sources.origins import assert_gone, children, descriptors
 
@@ -31,6 +32,14 @@ def an_upload_pack(folder: Path, text: str) -> str:
     program.write_text(f"#!/bin/sh\n{text}\n")
     program.chmod(0o755)
     return f"--upload-pack={program}"
+
+
+def a_talker(folder: Path, nap: str) -> str:
+    """A program that says a lot and then stays."""
+    program = folder / "talker"
+    program.write_text(f"#!/bin/sh\nyes | head -c 300000\n{nap}\n")
+    program.chmod(0o755)
+    return str(program)
 
 
 def test_what_git_said_and_how_it_ended_is_told_apart() -> None:
@@ -97,6 +106,47 @@ def test_abort_ends_the_call_and_forbids_others(tmp_path: Path, nap: str) -> Non
     assert_gone(nap)
     with pytest.raises(TransientError, match="paiwatch stops"):
         calls.run("version")
+
+
+def test_who_never_stops_complaining_is_heard_in_part(tmp_path: Path) -> None:
+    calls = Calls({}, timeout=30)
+
+    answer = calls.run(
+        "ls-remote", an_upload_pack(tmp_path, "yes nonsense | head -c 3000000 >&2"), str(tmp_path)
+    )
+
+    assert answer.status > 0
+    assert answer.err.startswith("nonsense\n")
+    assert len(answer.err) <= module._MOST_ERR
+
+
+def test_who_says_more_than_anybody_could_use_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nap: str
+) -> None:
+    monkeypatch.setattr(module, "_MOST_OUT", 100_000)
+    calls = Calls({}, timeout=30)
+
+    with pytest.raises(TransientError, match="git cat-file said more than"):
+        calls.run("cat-file", "--batch-all-objects", "--batch", program=a_talker(tmp_path, nap))
+
+    assert_gone(nap)
+
+
+def test_variables_of_a_git_around_us_are_not_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_TRACE", "GIT_TRACE2_EVENT", "GIT_TRACE_PACKET"):
+        monkeypatch.setenv(name, str(tmp_path / "trace"))
+    monkeypatch.setenv("GIT_EXEC_PATH", str(tmp_path))
+    monkeypatch.setenv("GIT_SSL_NO_VERIFY", "1")
+    monkeypatch.setenv("GIT_SSL_CAINFO", "/ca")
+    calls = Calls({"GIT_DIR": str(tmp_path)}, timeout=30)
+
+    said = calls.run("-c", "env", program="sh").out.decode()
+
+    assert sorted(line for line in said.splitlines() if line.startswith("GIT_")) == [
+        f"GIT_DIR={tmp_path}",
+        "GIT_SSL_CAINFO=/ca",
+    ]
+    assert not (tmp_path / "trace").exists()
 
 
 def test_a_machine_without_git_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

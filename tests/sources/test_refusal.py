@@ -34,6 +34,26 @@ def test_a_secret_that_git_repeats_is_not_shown() -> None:
         ("fatal: could not read Username for 'https://h': terminal prompts disabled", "check `token_file`"),
         ("Host key verification failed.", "`known_hosts`"),
         ("git@h: Permission denied (publickey).", "`key_file`"),
+        (
+            "@@@@@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+            "another ssh key",
+        ),
+        (
+            "Permissions 0644 for 'k' are too open.\nUNPROTECTED PRIVATE KEY FILE\nPermission denied (publickey).",
+            "chmod 600",
+        ),
+        (
+            "fatal: unable to access 'https://h/': SSL certificate problem: self-signed certificate",
+            "`ca_file`",
+        ),
+        (
+            "remote: slow down\nfatal: unable to access 'https://h/': The requested URL returned error: 429",
+            "raise `poll`",
+        ),
+        (
+            "fatal: unable to access 'https://h/': The requested URL returned error: 503",
+            "the other side failed",
+        ),
         ("fatal: transport 'ext' not allowed", "use an https, ssh or file URL"),
         ("fatal: unable to access 'https://h/': Could not resolve host: h", "check the address"),
         ("fatal: repository 'https://h/x/' not found", "check `repo`"),
@@ -77,6 +97,8 @@ def test_a_call_that_took_too_long_names_its_limit() -> None:
         ("error: packfile x.pack is far too short to be a packfile", True),
         ("fatal: Authentication failed for 'https://h/x'", False),
         ("fatal: unable to write new file: No space left on device", False),
+        ("fatal: unable to access 'https://h/': The requested URL returned error: 502", False),
+        ("fatal: unable to access 'https://h/': SSL certificate problem: certificate has expired", False),
     ],
 )
 def test_only_what_may_be_damage_here_is_suspected(stderr: str, *, is_suspect: bool) -> None:
@@ -92,3 +114,10 @@ def test_a_tag_of_the_name_is_the_reason_that_counts() -> None:
 def test_only_a_near_name_is_suggested() -> None:
     assert did_you_mean("mian", ["main", "prod"]) == "; did you mean 'main'?"
     assert did_you_mean("zzz", ["main"]) == ""
+
+
+def test_what_a_server_says_cannot_speak_to_a_terminal() -> None:
+    said = explain("x", "remote: \x1b[2J\x07gone\x00 \u202e away      now\n\x1b]0;title\x07")
+
+    assert said.isprintable()
+    assert "gone away now" in said

@@ -1,11 +1,19 @@
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from paiwatch.errors import TransientError
-from tests.sources.origins import a_bare, a_repository, a_work_tree, assert_gone, push, texts
-from tests.sources.servers import reason_against_ssh, serve_drips, serve_http, serve_silence, serve_ssh
+from tests.sources.origins import a_bare, a_repository, a_work_tree, assert_gone, git, push, texts
+from tests.sources.servers import (
+    a_certificate,
+    reason_against_ssh,
+    serve_drips,
+    serve_http,
+    serve_silence,
+    serve_ssh,
+)
 
 TOKEN = "s3cr3t-t0ken"
 needs_sshd = pytest.mark.skipif(bool(reason_against_ssh()), reason=reason_against_ssh())
@@ -103,6 +111,44 @@ def test_a_token_goes_to_no_other_host(tmp_path: Path, work: Path, token_file: P
         )
         assert _answer(askpass, "Password for 'https://x-access-token@evil.example': ") == ""
         assert _answer(askpass, "Username for 'https://evil.example': ") == ""
+        assert _answer(askpass, f"Password for 'https://x{url.removeprefix('http')}': ") == ""
+        assert _answer(askpass, f"Password for 'ftp://x-access-token@{url.removeprefix('http://')}': ") == ""
+        repository.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_certificate_of_ones_own_authority_counts_where_the_settings_name_it(
+    tmp_path: Path, work: Path
+) -> None:
+    tls = a_certificate(tmp_path)
+    with serve_http(tmp_path / "served", tls=tls) as url:
+        stranger = a_repository(tmp_path / "stranger", f"{url}/cluster.git")
+        with pytest.raises(
+            TransientError, match=r"TLS certificate is not trusted.*name the file.* in `ca_file`"
+        ):
+            stranger.newest()
+        stranger.close()
+
+        repository = a_repository(tmp_path / "home", f"{url}/cluster.git", ca_file=tls[0])
+        assert repository.newest()
+        repository.close()
+
+
+def test_a_fetch_that_is_larger_than_allowed_is_ended_and_leaves_nothing(tmp_path: Path, work: Path) -> None:
+    with serve_http(tmp_path / "served") as url:
+        repository = a_repository(tmp_path / "home", f"{url}/cluster.git", max_fetch=1 << 20)
+        first = repository.look(folder=".")
+        push(work, {"big": os.urandom(2_000_000)})
+
+        with pytest.raises(
+            TransientError, match=r"sends more than 1,048,576 bytes at once; .* raise `max_fetch`"
+        ):
+            repository.look(folder=".", since=first)
+
+        assert not list((tmp_path / "home").rglob("tmp_*"))
+        git(work, "reset", "-q", "--hard", first.revision.id)
+        pushed = push(work, {"small": "s"})
+        assert repository.look(folder=".", since=first).revision.id == pushed
         repository.close()
 
 
