@@ -6,19 +6,21 @@ conditions stay tracked. Nothing random is offered, and printing a method is an 
 
 import functools
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
 from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.utils import Namespace
 
 from paiwatch.model.reads import KeyPath
 from paiwatch.model.tracking import Tracked, TrackedView, whole
+from paiwatch.releases import bounds
+from paiwatch.releases.budget import PIECE, Budget
+from paiwatch.releases.counting import CountedCode
 from paiwatch.releases.undefined import COMPUTED, LenientUndefined, NamedUndefined
 
 #: Methods of a dict that a stand-in has itself; Python 2's names are kept alive for templates written for paictl.
@@ -43,15 +45,8 @@ _KIND_TESTS = frozenset(
 )
 #: What `hasattr` finds in what a stand-in stands for; asking this is several times faster when the answer is no.
 _ATTRIBUTES: Mapping[type, frozenset[str]] = {kind: frozenset(dir(kind)) for kind in (dict, list)}
+_CONTEXTS = (jinja2.Environment, Context, nodes.EvalContext)
 _METHOD_TYPES = (types.BuiltinMethodType, types.MethodType, types.FunctionType, types.MethodWrapperType)
-
-#: Longest text that a repetition may make, and most digits of a power.
-SIZE_LIMIT = 16 * 1024**2
-_DIGIT_LIMIT = 100_000
-
-#: Rounds of loops, calls of macros and elements of ranges that one rendering may take (a second or two). Counted, not
-#: timed, so that the same input gives the same answer on every machine.
-STEP_LIMIT = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +76,11 @@ class DeployFolder(jinja2.BaseLoader):
         return self._compiled(self.texts[name])
 
 
-class EndlessError(jinja2.TemplateRuntimeError):
-    """A template that takes so many steps that it may never end."""
-
-
-class _CountedCode(CodeGenerator):
-    """Code that counts its steps: every body (of a template, loop, macro, condition) begins with one."""
-
-    def blockvisit(self, nodes: Iterable[nodes.Node], frame: Frame) -> None:
-        """Count, then do what the body says."""
-        self.writeline("environment.take_step()")
-        super().blockvisit(nodes, frame)
-
-
 class DeployEnvironment(ImmutableSandboxedEnvironment):
     """paictl's dialect (no autoescape, no trimming, one final newline dropped) in a sandbox that knows stand-ins."""
 
-    intercepted_binops = frozenset({"*", "**"})
-    code_generator_class = _CountedCode
+    intercepted_binops = frozenset({"*", "**", "+", "%"})
+    code_generator_class = CountedCode
 
     def __init__(self, *, strict: bool, loader: DeployFolder) -> None:
         self.blanks: set[KeyPath] = set()
@@ -111,26 +93,57 @@ class DeployEnvironment(ImmutableSandboxedEnvironment):
             finalize=self._printed,
         )
         self._folder = loader
-        self.filters = {name: _on_plain(name, body, _OWN_FILTERS) for name, body in self.filters.items()}
+        self.filters = {name: self._filter(name, body) for name, body in self.filters.items()}
         tests: dict[str, Any] = dict(self.tests)
         self.tests = {name: _on_kind(name, body) for name, body in tests.items()}
         del self.filters["random"], self.globals["lipsum"]
-        self.binop_table["*"] = _times
-        self.binop_table["**"] = _power
+        self.budget = Budget()
+        self.binop_table.update(self.budget.operations())
         self.globals["range"] = self._range
-        self.steps_left = STEP_LIMIT
 
-    def take_step(self, steps: int = 1) -> None:
-        """Called by compiled templates. Raises EndlessError when a rendering has taken all that it may."""
-        self.steps_left -= steps
-        if self.steps_left < 0:
-            raise EndlessError(
-                f"it takes more than {STEP_LIMIT:,} steps; look for loops inside loops, or a macro that calls itself"
-            )
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """`text.format`, with no width that is too large."""
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+
+        @functools.wraps(wrapped)
+        def formatted(*args: Any, **kwargs: Any) -> str:
+            bounds.check_format(value.__self__)
+            return wrapped(*args, **kwargs)
+
+        return formatted
+
+    def _filter(self, name: str, body: Callable[..., Any]) -> Callable[..., Any]:
+        """The filter, on plain objects whose sizes are bounded."""
+        if name in _OWN_FILTERS:
+            return body
+
+        @functools.wraps(body)
+        def bounded(*given: Any, **named: Any) -> Any:
+            args, kwargs = self._plain(name, given, named)
+            subject, *rest = [arg for arg in args if not isinstance(arg, _CONTEXTS)] or [None]
+            if name == "format":
+                bounds.check_percent(subject, tuple(rest))
+            self.budget.check_call(name, subject, rest, kwargs)
+            return self.budget.made(body(*args, **kwargs))
+
+        return bounded
+
+    def _plain(
+        self, name: str, args: Iterable[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments for what is called so, without stand-ins; with lists in place of generators where their length matters."""
+        for arg in (*args, *kwargs.values()):
+            self.budget.looked_at(arg)
+        plain = [whole(arg) for arg in args]
+        if name == "join":
+            plain = [list(arg) if isinstance(arg, Iterator) else arg for arg in plain]
+        return tuple(plain), {key: whole(arg) for key, arg in kwargs.items()}
 
     def _range(self, *bounds: int) -> range:
         made = safe_range(*bounds)
-        self.take_step(len(made))
+        self.budget.take_step(len(made))
         return made
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -165,15 +178,19 @@ class DeployEnvironment(ImmutableSandboxedEnvironment):
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """`obj(args)`: template code gets arguments as they are, Python's functions get plain ones."""
         if not isinstance(obj, Macro | LoopContext) and obj is not Namespace:
-            args = whole(args)
-            kwargs = whole(kwargs)
-        return super().call(context, obj, *args, **kwargs)
+            subject, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
+            self.budget.looked_at(subject)
+            args, kwargs = self._plain(name, args, kwargs)
+            self.budget.check_call(name, subject, args, kwargs)
+        return self.budget.made(super().call(context, obj, *args, **kwargs))
 
     def _printed(self, value: Any) -> Any:
         """What is about to be printed; of what prints nothing because it does not exist, the place is noted in `blanks`."""
+        if type(value) is str and len(value) < PIECE:
+            return value
         if isinstance(value, LenientUndefined) and (place := value.place) is not None:
             self.blanks.add(place)
-        return _printable(value)
+        return self.budget.looked_at(_printable(value))
 
     def _method(self, node: Tracked, name: str) -> Any:
         own = _METHODS.get(name)
@@ -193,10 +210,7 @@ class DeployEnvironment(ImmutableSandboxedEnvironment):
         return key
 
 
-def _on_plain(name: str, body: Callable[..., Any], own: frozenset[str]) -> Callable[..., Any]:
-    if name in own:
-        return body
-
+def _on_plain(body: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(body)
     def on_plain(*args: Any, **kwargs: Any) -> Any:
         return body(*(whole(arg) for arg in args), **{key: whole(arg) for key, arg in kwargs.items()})
@@ -206,7 +220,7 @@ def _on_plain(name: str, body: Callable[..., Any], own: frozenset[str]) -> Calla
 
 def _on_kind(name: str, body: Callable[..., Any]) -> Callable[..., Any]:
     if name not in _KIND_TESTS:
-        return _on_plain(name, body, frozenset())
+        return _on_plain(body)
 
     @functools.wraps(body)
     def on_kind(*args: Any) -> Any:
@@ -229,17 +243,3 @@ def _is_missing_method(obj: Any, name: str, found: Any) -> bool:
 
 def _python_2(obj: dict[Any, Any], name: str) -> Any:
     return getattr(obj, _METHODS[name])
-
-
-def _times(left: Any, right: Any) -> Any:
-    left, right = whole(left), whole(right)
-    for text, count in ((left, right), (right, left)):
-        if isinstance(count, int) and isinstance(text, str | list | tuple) and len(text) * count > SIZE_LIMIT:
-            raise OverflowError("a repetition makes more than 16 MiB")
-    return left * right
-
-
-def _power(left: Any, right: Any) -> Any:
-    if isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > _DIGIT_LIMIT:
-        raise OverflowError("a power has more than 100,000 bits")
-    return left**right

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from paiwatch.releases.environment import SIZE_LIMIT, Text
+from paiwatch.releases.bounds import SIZE_LIMIT
+from paiwatch.releases.environment import Text
 from paiwatch.releases.render import Rendered, Renderer, Sheet
 from tests.releases.builders import a_sheet, problem_of, rendered
 
