@@ -57,6 +57,7 @@ async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "tuple[as
     plan = once(asked(wish, desired, memory, desk.policy))
     if faults := errors(plan.problems):
         raise ConfigError(f"cannot {operator} that", faults)
+    _refuse_to_overlap(desk, operator, plan)
     at = desk.clock.wall()
     services = sorted({step.id.service for step in plan.steps})
     holds = tuple(filter(None, (holding.asked(service, operator, at=at) for service in services)))
@@ -66,6 +67,13 @@ async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "tuple[as
         return once(asked(rest, desired, memory, desk.policy))
 
     return await desk.course.fulfil(plan, again, lambda step: step.kind is Kind.ASKED, holds), plan
+
+
+def _refuse_to_overlap(desk: Desk, operator: Operator, plan: Plan) -> None:
+    """Nobody waits with a person for processes that cannot be ended."""
+    lingering = desk.record.lingering.holds()
+    if found := sorted({step.id.service for step in plan.steps} & lingering.keys()):
+        raise ConfigError(f"cannot {operator} {found[0]}: {lingering[found[0]].reason}")
 
 
 async def _down(desk: Desk, operator: Operator, names: tuple[str, ...]) -> frozenset[str]:

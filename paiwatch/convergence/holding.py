@@ -1,6 +1,6 @@
 """Holding: whether a step waits for a person. PURE."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from paiwatch.catalog.service import OnInterruption, Operator
@@ -46,24 +46,33 @@ def is_held(step: Step, holds: Mapping[str, Hold]) -> bool:
 
 
 def _holds_back(hold: Hold, kind: Kind) -> bool:
-    """What a person asked for is not held; a removal not by a stop or a delete. Quarantine is the machine's own matter."""
+    """What a person asked for is not held; a removal not by a stop or a delete. Quarantine is the machine's own matter.
+
+    Processes that linger hold back everything: whatever began would overlap with them.
+    """
+    if hold.by is HeldBy.LINGERING:
+        return True
     if kind is Kind.ASKED or hold.by is HeldBy.QUARANTINED:
         return False
     return kind is not Kind.REMOVED or hold.by in {HeldBy.SUSPENDED, HeldBy.INTERRUPTED}
 
 
-def after_interruption(
-    step: StepId, run: int, asked: OnInterruption, *, at: float, left: int = 0
-) -> Hold | None:
-    """The hold that follows when this run of the step was cut off, if its release asks for one. `at` is epoch seconds.
-
-    `left` processes of it that even KILL did not end hold it whatever is asked: another run would overlap with them.
-    """
-    if asked is OnInterruption.RERUN and not left:
+def after_interruption(step: StepId, run: int, asked: OnInterruption, *, at: float) -> Hold | None:
+    """The hold that follows when this run of the step was cut off, if its release asks for one. `at` is epoch seconds."""
+    if asked is OnInterruption.RERUN:
         return None
-    living = f" and left {left} processes that cannot be killed" if left else ""
     reason = (
-        f"run {run} ({step.operator}) was cut off{living}; "
+        f"run {run} ({step.operator}) was cut off; "
         f"look at `paiwatch logs {run}`, then `paiwatch retry {step.service}`"
     )
     return Hold(service=step.service, by=HeldBy.INTERRUPTED, reason=reason, since=at)
+
+
+def lingering(step: StepId, run: int, pids: Collection[int], *, since: float) -> Hold:
+    """The hold for as long as these processes of a run that has ended are there."""
+    named = ",".join(map(str, sorted(pids)))
+    reason = (
+        f"processes of run {run} ({step.operator}) cannot be ended, and nothing of {step.service} begins while they are there; "
+        f"`ps -o pid,user,stat,wchan:20,args -p {named}` shows them; end them or what they wait for, it goes on by itself then"
+    )
+    return Hold(service=step.service, by=HeldBy.LINGERING, reason=reason, since=since)

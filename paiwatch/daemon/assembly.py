@@ -16,6 +16,7 @@ from paiwatch.convergence import holding
 from paiwatch.convergence.events import FailureBook, Failures, Limits
 from paiwatch.convergence.machine import Machine
 from paiwatch.daemon.composition import policy_of, survey_of
+from paiwatch.engine import lookback
 from paiwatch.engine.course import Course
 from paiwatch.engine.decider import Decider
 from paiwatch.engine.gate import Gate
@@ -164,7 +165,8 @@ async def _course(
     """The plan in force, beginning where the record says that the last one stood."""
     settings, record, writer, tell = ground.settings, ground.record, ground.writer, ground.tell
     policy = policy_of(settings)
-    limits, failures = Limits(parallel=settings.operators.parallel), await _failures(record, writer)
+    limits = Limits(parallel=settings.operators.parallel)
+    failures = await _failures(record, writer, settings.operators.retries.max)
     return Course(
         gate=Gate(record=record, writer=writer, limits=policy.guard, clock=_CLOCK, tell=tell),
         rollbacks=Rollbacks(
@@ -216,8 +218,9 @@ async def _settle_the_past(
     for run, each in zip(unfinished, swept, strict=True):
         because = "paiwatch ended while it ran"
         at = _CLOCK.wall()
-        hold = holding.after_interruption(run.step, run.run, run.interrupted, at=at, left=each.left)
-        await writer.do(partial(record.interrupt, run.run, at=at, because=because, hold=hold))
+        hold = holding.after_interruption(run.step, run.run, run.interrupted, at=at)
+        end = partial(record.interrupt, run.run, at=at, because=because, hold=hold, lingering=each.left)
+        await writer.do(end)
         tell(
             RunInterrupted(
                 run=run.run,
@@ -227,17 +230,22 @@ async def _settle_the_past(
                 held=hold is not None,
             )
         )
+    await lookback.forget_gone(record, writer)
     await writer.do(lambda: record.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
     await asyncio.to_thread(stage.clear, settings.state)
     failpoint.reach("past.cleared")
     return tuple(run.log for run in unfinished)
 
 
-async def _failures(record: Record, writer: Writer) -> FailureBook:
-    """The record's failures, their times moved to the machine's clock."""
-    shift = _CLOCK.monotonic() - _CLOCK.wall()
+async def _failures(record: Record, writer: Writer, longest: float) -> FailureBook:
+    """The record's failures on the machine's clock. A clock that was set back (power loss) makes nobody rest more than `longest` seconds."""
+    now, wall = _CLOCK.monotonic(), _CLOCK.wall()
     rows = await writer.do(record.failures)
     return {
-        key: Failures(attempts=row.attempts, not_before=row.retry_at + shift, quarantined=row.quarantined)
+        key: Failures(
+            attempts=row.attempts,
+            not_before=now + min(longest, row.retry_at - wall),
+            quarantined=row.quarantined,
+        )
         for key, row in rows.items()
     }

@@ -70,6 +70,7 @@ async def _serve(parts: Parts) -> None:
             looking,
             upkeep.announce(decider, faults=faults, tell=tell),
             upkeep.feed_watchdog(decider),
+            upkeep.keep_looking_back(decider, parts.desk.record, parts.desk.writer),
         )
         tasks = [group.create_task(chore) for chore in (*chores, stop.wait())]
         await asyncio.wait({deciding, tasks[-1]}, return_when=asyncio.FIRST_COMPLETED)

@@ -10,8 +10,10 @@ from contextlib import suppress
 
 from paiwatch import logs
 from paiwatch.daemon import notify
+from paiwatch.engine import lookback
 from paiwatch.engine.decider import Decider
 from paiwatch.engine.lookout import Lookout, tell_refusals
+from paiwatch.engine.writer import Writer
 from paiwatch.errors import StalledError, StoreError, TransientError
 from paiwatch.news import (
     CommitRefused,
@@ -25,6 +27,7 @@ from paiwatch.news import (
     StateFailed,
     StateRecovered,
 )
+from paiwatch.record.store import Record
 from paiwatch.sources.nudge import POLL, Nudges
 from paiwatch.sources.rules import Refusal
 
@@ -36,6 +39,7 @@ _FOLLOWING = "following the trees"
 _LOOK_AGAIN = (
     30.0  # seconds until a failed look is tried again, unless a nudge comes first; twice that after the next
 )
+_LOOK_BACK = 1.0  # seconds between looks at what nobody could end
 _LONGEST_REST = 8  # times that, or polls that do not count, at most
 
 
@@ -97,6 +101,20 @@ async def announce(decider: Decider, *, faults: MutableMapping[str, str], tell: 
                 await planned.wait()
     notify.send(notify.READY, notify.status(_FOLLOWING), environ=os.environ)
     tell(DaemonMoved(phase=Phase.READY))
+
+
+async def keep_looking_back(decider: Decider, record: Record, writer: Writer) -> None:
+    """Let services go on whose processes nobody could end, once those are gone. A round costs nothing while there are none."""
+
+    async def let_go() -> None:
+        if await lookback.forget_gone(record, writer):
+            await decider.course.refresh_holds()
+
+    while True:
+        await asyncio.sleep(_LOOK_BACK)
+        if record.lingering.all:
+            with suppress(StoreError):  # the disk is full: the next look tries again
+                await decider.between_events(let_go)
 
 
 async def feed_watchdog(decider: Decider) -> None:

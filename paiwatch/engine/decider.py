@@ -13,7 +13,7 @@ from paiwatch.convergence.events import Draining, Tick
 from paiwatch.convergence.progress import is_idle, is_settled
 from paiwatch.engine.course import Course
 from paiwatch.engine.errands import Errands
-from paiwatch.engine.inbox import Command, Inbox, Item, Looked, Lost
+from paiwatch.engine.inbox import Command, Held, Inbox, Item, Looked, Lost
 from paiwatch.engine.outage import Outage
 from paiwatch.engine.runs import Runs
 from paiwatch.errors import StoreError
@@ -116,6 +116,8 @@ class Decider:
                 item.consumed.set()
             case Command():
                 await self._errands.do(item)
+            case Held():
+                await self.course.refresh_holds()
             case Lost():
                 self._lose(item.fault)
             case Draining():

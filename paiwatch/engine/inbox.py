@@ -26,6 +26,11 @@ class Command:
     done: asyncio.Future[object]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The record has another hold by now, which the machine must know of before what follows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """The end of a run could not be written down, and nobody waits for the disk any more."""
@@ -34,7 +39,7 @@ class Lost:
 
 
 #: What the decider handles, one after the other.
-Item = Looked | Command | Lost | Ended | Draining
+Item = Looked | Command | Held | Lost | Ended | Draining
 Inbox = asyncio.Queue[Item]
 
 

@@ -108,7 +108,7 @@ class Runner:
         self._tell(StepBegan(run=begun.run, generation=intent.generation, attempt=intent.attempt, step=step))
         return begun
 
-    async def carry(self, begun: Begun, intent: Begin) -> Outcome:
+    async def carry(self, begun: Begun, intent: Begin) -> RunResult:
         """Run the script to its end and write the end down.
 
         Raises StoreError where the end cannot be written, and where nobody waits for a disk that has no room for the stage.
@@ -144,7 +144,7 @@ class Runner:
         fault = self._unstaged.pop(begun.run, None)
         if fault is not None and not self._writer.outage.is_patient:
             raise fault
-        return result.outcome
+        return result
 
     def cut_short(self) -> None:
         """End the scripts that run, and begin no other: TERM, at the second call KILL. Their ends are still written down."""

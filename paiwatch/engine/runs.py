@@ -3,7 +3,7 @@
 import asyncio
 
 from paiwatch.convergence.events import Begin, Ended, Outcome
-from paiwatch.engine.inbox import Inbox, Lost
+from paiwatch.engine.inbox import Held, Inbox, Lost
 from paiwatch.engine.runner import Runner
 from paiwatch.errors import StoreError
 from paiwatch.record.rows import Begun
@@ -41,7 +41,10 @@ class Runs:
     async def _carry(self, begun: Begun, intent: Begin) -> None:
         step, outcome = intent.step, Outcome.INTERRUPTED  # as the next start will say of an end that was lost
         try:
-            outcome = await self._runner.carry(begun, intent)
+            result = await self._runner.carry(begun, intent)
+            outcome = result.outcome
+            if result.lingering:
+                self._inbox.put_nowait(Held())
         except StoreError as fault:
             self._inbox.put_nowait(Lost(fault=fault))
         task = asyncio.current_task()

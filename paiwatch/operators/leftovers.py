@@ -33,10 +33,10 @@ class Trail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """How many processes had to be ended (the script itself not counted), and how many even KILL did not end."""
+    """How many processes had to be ended (the script itself not counted), and the pids of those that even KILL did not end."""
 
     ended: int
-    left: int = 0
+    left: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ async def end(trail: Trail, *, patience: float, grace: float, hurry: asyncio.Eve
         found = await _wait_until_gone(trail, _LAST_LOOK, asyncio.Event())
         seen |= found
         rounds -= 1
-    return Swept(ended=len(seen - found - {trail.group}), left=len(found))
+    return Swept(ended=len(seen - found - {trail.group}), left=found)
 
 
 async def _wait_until_gone(trail: Trail, seconds: float, hurry: asyncio.Event) -> frozenset[int]:

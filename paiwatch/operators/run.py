@@ -38,7 +38,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """How the script ended. `exit` is None when a signal ended it; `reaped` counts leftovers that had to be ended."""
+    """How the script ended. `exit` is None when a signal ended it; `reaped` counts leftovers that had to be ended.
+
+    `lingering` are the pids of those that nobody could end.
+    """
 
     outcome: Outcome  # succeeded | failed | timed-out | interrupted
     exit: int | None
@@ -46,4 +49,5 @@ class RunResult:
     seconds: float
     reaped: int = 0
     message: str = ""
+    lingering: frozenset[int] = frozenset()
     begun: bool = True  # whether the script may have done anything

@@ -233,13 +233,14 @@ def _result(
     }[outcome]
     reaped = swept.ended if how is _End.EXITED else 0  # else it was not the script's to leave anything behind
     ended = f"processes left behind and ended: {reaped}" if reaped else ""
-    left = f"processes that cannot be killed: {swept.left}" if swept.left else ""
+    left = f"processes that cannot be ended: {', '.join(map(str, sorted(swept.left)))}" if swept.left else ""
     return RunResult(
         outcome=outcome,
         exit=status if status is not None and status >= 0 else None,
         signal=-status if status is not None and status < 0 else None,
         seconds=seconds,
         reaped=reaped,
+        lingering=swept.left,
         message="; ".join(part for part in (said, ended, left, trouble) if part),
     )
 

@@ -13,13 +13,14 @@ EVERYTHING = "*"
 
 
 class HeldBy(StrEnum):
-    """Why a service waits for a person."""
+    """Why a service waits, nearly always for a person."""
 
     SUSPENDED = "suspended"  # `paiwatch suspend`
     STOPPED = "stopped"  # a person ran `service stop`
     DELETED = "deleted"  # a person ran `service delete`
     INTERRUPTED = "interrupted"  # paiwatch's end cut its script off, and its release asks for a person then
     QUARANTINED = "quarantined"  # retries used up for one release digest
+    LINGERING = "lingering"  # nobody could end processes of its last run
 
 
 #: Holds of what a person took down.

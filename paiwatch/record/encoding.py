@@ -210,7 +210,14 @@ def result_to_row(result: RunResult, at: float) -> dict[str, Any]:
         "milliseconds": milliseconds(result.seconds),
         "reaped": result.reaped,
         "message": result.message,
+        "lingering": lingering_to_json(result.lingering),
     }
+
+
+def lingering_to_json(pids: Iterable[int]) -> str:
+    """A list of pids, "" where there are none."""
+    found = sorted(pids)
+    return to_json(found) if found else ""
 
 
 def unfinished_from_row(row: Mapping[str, Any], log: Path) -> Unfinished:

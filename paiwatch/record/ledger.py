@@ -16,6 +16,7 @@ from paiwatch.record import encoding, retention, rollbacks, sqlite
 from paiwatch.record.approvals import Approvals
 from paiwatch.record.encoding import milliseconds
 from paiwatch.record.known import Known
+from paiwatch.record.lingering import LingeringRuns
 from paiwatch.record.rollbacks import Rollbacks
 from paiwatch.record.rows import FailureRow
 from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
@@ -39,6 +40,7 @@ class Ledger:
         self.known = Known(self._transaction)
         self.approvals = Approvals(self._transaction)
         self.rollbacks = Rollbacks(self._transaction)
+        self.lingering = LingeringRuns(self._transaction)
 
     def close(self) -> None:
         """Close the file."""
@@ -180,8 +182,10 @@ class Ledger:
             if hold is not None:
                 _put(connection, holds, encoding.hold_to_row(hold))
 
-    def interrupt_run(self, run: int, *, at: float, because: str, hold: Hold | None) -> None:
-        """The end of a run whose paiwatch died, and the hold that follows from it."""
+    def interrupt_run(
+        self, run: int, *, at: float, because: str, hold: Hold | None, lingering: Iterable[int]
+    ) -> None:
+        """The end of a run whose paiwatch died, the hold that follows from it, and its processes that nobody could end."""
         chosen = select(runs.c.generation, runs.c.service, runs.c.operator, runs.c.began).where(
             runs.c.id == run
         )
@@ -192,6 +196,7 @@ class Ledger:
                 "ended": milliseconds(at),
                 "outcome": str(outcome),
                 "message": because,
+                "lingering": encoding.lingering_to_json(lingering),
                 "milliseconds": max(0, milliseconds(at) - row.began),
             }
             connection.execute(CHANGE_RUN, {"key": run, **end})

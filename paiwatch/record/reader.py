@@ -11,7 +11,7 @@ from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Kind
-from paiwatch.record import encoding, layout, rollbacks, sqlite
+from paiwatch.record import encoding, layout, lingering, rollbacks, sqlite
 from paiwatch.record.approvals import read_held
 from paiwatch.record.encoding import seconds
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
@@ -81,9 +81,11 @@ class Reader:
             return read_held(self._connection)
 
     def holds(self) -> dict[str, Hold]:
-        """Persons' holds by service."""
+        """Persons' holds by service; before those, what lingers."""
         rows = self._all(select(holds).order_by(holds.c.service))
-        return {row["service"]: encoding.hold_from_row(dict(row)) for row in rows}
+        found = {row["service"]: encoding.hold_from_row(dict(row)) for row in rows}
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
+            return found | {each.hold.service: each.hold for each in lingering.read(self._connection)}
 
     def failures(self) -> Mapping[tuple[str, str], FailureRow]:
         """By service and release digest."""

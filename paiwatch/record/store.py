@@ -4,7 +4,7 @@ SQLAlchemy is loaded when a record is opened, not before. Call it from one threa
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from paiwatch.snapshot import Revision
 if TYPE_CHECKING:
     from paiwatch.record.approvals import Approvals
     from paiwatch.record.ledger import Ledger
+    from paiwatch.record.lingering import LingeringRuns
     from paiwatch.record.rollbacks import Rollbacks
 
 
@@ -71,8 +72,8 @@ class Record:
         return dict(self._applied)
 
     def holds(self) -> Mapping[str, Hold]:
-        """Persons' holds (suspended, stopped, deleted), by service. Quarantine is in `failures`."""
-        return dict(self._holds)
+        """Persons' holds (suspended, stopped, deleted), by service; before those, what lingers. Quarantine is in `failures`."""
+        return self._holds | self._ledger.lingering.holds()
 
     def failures(self) -> Mapping[tuple[str, str], FailureRow]:
         """Failures in a row, by service and release digest."""
@@ -86,6 +87,11 @@ class Record:
     def approvals(self) -> "Approvals":
         """The plan that waits for a person, and the one that was approved."""
         return self._ledger.approvals
+
+    @property
+    def lingering(self) -> "LingeringRuns":
+        """Runs of which processes are there that nobody could end."""
+        return self._ledger.lingering
 
     @property
     def rollbacks(self) -> "Rollbacks":
@@ -205,6 +211,8 @@ class Record:
             self._failures[failure.service, failure.digest] = failure
         if hold is not None:
             self._holds[hold.service] = hold
+        if result.lingering:
+            self._ledger.lingering.reload()
 
     def unfinished(self) -> tuple[Unfinished, ...]:
         """At start-up: runs that began and have no end, oldest first."""
@@ -213,10 +221,14 @@ class Record:
             for row in self._ledger.known.unfinished()
         )
 
-    def interrupt(self, run: int, *, at: float, because: str, hold: Hold | None = None) -> None:
+    def interrupt(
+        self, run: int, *, at: float, because: str, hold: Hold | None = None, lingering: Collection[int] = ()
+    ) -> None:
         """The end of an unfinished run. Its service stays touched, so it counts as changed. `hold` as with `finish`."""
         hold = self._unless_held(hold)
-        self._ledger.interrupt_run(run, at=at, because=because, hold=hold)
+        self._ledger.interrupt_run(run, at=at, because=because, hold=hold, lingering=lingering)
+        if lingering:
+            self._ledger.lingering.reload()
         self._underway.pop(run, None)
         if hold is not None:
             self._holds[hold.service] = hold

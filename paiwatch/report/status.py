@@ -26,6 +26,7 @@ class State(StrEnum):
     STOPPED = "stopped"
     DELETED = "deleted"
     UNFINISHED = "unfinished"
+    LINGERING = "lingering"
     INVALID = "invalid"
     KEPT = "kept"
     FAILED = "failed"

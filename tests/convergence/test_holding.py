@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from paiwatch.catalog.service import OnInterruption, Operator
 from paiwatch.convergence import holding
 from paiwatch.plan.applied import HeldBy
@@ -20,11 +22,13 @@ def test_only_what_asks_for_it_is_held() -> None:
     assert hold.reason == "run 7 (refresh) was cut off; look at `paiwatch logs 7`, then `paiwatch retry web`"
 
 
-def test_processes_that_cannot_be_killed_hold_whatever_is_asked() -> None:
-    hold = holding.after_interruption(STEP, 7, OnInterruption.RERUN, at=5.0, left=2)
+@pytest.mark.parametrize("kind", [*Kind])
+def test_processes_that_nobody_can_end_hold_back_whatever_is_asked(kind: Kind) -> None:
+    hold = holding.lingering(STEP, 7, {31, 9}, since=5.0)
 
-    assert hold is not None
-    assert "left 2 processes that cannot be killed" in hold.reason
+    assert holding.is_held(a_step(Operator.START, kind=kind), {"web": hold})
+    assert not holding.lifts(a_step(Operator.START, kind=kind), hold)
+    assert "-p 9,31` shows them" in hold.reason
 
 
 def a_step(operator: Operator, *, kind: Kind) -> Step:

@@ -41,7 +41,7 @@ async def test_a_dead_paiwatchs_script_is_found_by_identity_and_ended(orphan: tu
         leftovers.trail_of("", identity), patience=0.0, grace=5.0, hurry=asyncio.Event()
     )
 
-    assert swept.left == 0
+    assert not swept.left
     assert not is_running(pid)
     assert not leftovers.find(Trail(group=pid, marker=marker))
 
@@ -68,7 +68,7 @@ async def test_its_marker_leads_to_children_that_lost_it(tmp_path: Path) -> None
     )
     await script.wait()
 
-    assert swept.left == 0
+    assert not swept.left
     assert not is_running(child)
 
 
