@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from paiwatch.errors import TransientError
+from paiwatch.sources import orphans
 from paiwatch.sources.mirror import Mirror
 
 
@@ -133,6 +134,7 @@ def environment(access: Access, mirror: Mirror, askpass: Path | None) -> Mapping
     }
     pairs = [(key, value) for key, value in config.items() if value or key == "credential.helper"]
     return {
+        orphans.MARKER: str(mirror.git.parent),
         "GIT_DIR": str(mirror.git),
         "GIT_OBJECT_DIRECTORY": str(mirror.git / "objects"),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",

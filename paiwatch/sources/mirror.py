@@ -13,6 +13,7 @@ from pathlib import Path
 from paiwatch import private
 from paiwatch.errors import BusyError, TransientError
 from paiwatch.failpoint import reach
+from paiwatch.sources import orphans
 
 #: Its contents may be secret: git makes files for the owner only, whatever the umask says.
 _CONFIG = (
@@ -41,7 +42,10 @@ class Mirror:
         self.git = home / "git"
         self.global_config = home / "gitconfig"
         self._fresh = home / "fresh"
+        was_there = (home / "held").exists()
         self._held = _hold(home)
+        if was_there:
+            orphans.end(home)
         self.mend()
 
     def is_there(self) -> bool:
