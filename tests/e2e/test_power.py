@@ -145,6 +145,45 @@ def test_cut_in_a_migration_the_next_start_completes_it_and_the_copy_is_whole(
     assert rows(wreck.state, "select version from schema_version") == [{"version": newest()}]
 
 
+def test_the_last_good_commit_outlives_a_cut_where_the_other_side_has_it_no_more(
+    wreck: Wreck, disk: Disk
+) -> None:
+    lab = wreck.lab
+    lab.source_options = ", history: fast-forward-only"
+    lab.write_settings()
+    wreck.start()
+    wreck.settle("the beginning")
+    lab.git(lab.work, "checkout", "--quiet", "--orphan", "another")
+    lab.git(lab.work, "commit", "--quiet", "--message", "another past")
+    lab.git(lab.work, "push", "--quiet", "--force", "origin", "HEAD:main")
+    lab.wait_until(lambda: "history was rewritten" in lab.log(), "it is refused")
+    lab.git(lab.root / "config.git", "gc", "--quiet", "--prune=now")
+
+    disk.cut()
+    (lab.root / "tree" / "src" / "solo" / "deploy" / "more.txt").write_text("news")
+    wreck.start()
+    lab.wait_until(lambda: wreck.runs()[-1]["generation"] == 2, "what changes is deployed")
+
+    assert [run["service"] for run in wreck.runs()][len(wreck.values) :] == ["solo"]
+
+
+def test_a_clock_that_is_years_behind_after_a_cut_keeps_nobody_waiting(wreck: Wreck, disk: Disk) -> None:
+    wreck.start("run.finished")
+    wreck.recover("the beginning")
+    wreck.mark("fail", "lone")
+    wreck.pull()
+    wreck.raise_value("lone")
+    wreck.die("run.finished")
+    disk.cut()
+    with closing(sqlite3.connect(wreck.state / "record.db")) as record, record:
+        assert record.execute("update failures set retry_at = retry_at + 1e11").rowcount == 1
+
+    wreck.start()
+    wreck.recover("the cut")
+
+    assert [run["outcome"] for run in wreck.runs()][-2:] == ["failed", "succeeded"]
+
+
 def test_cut_at_random_instants_it_converges_and_the_history_has_every_run_once(
     wreck: Wreck, disk: Disk
 ) -> None:
