@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import structlog
-
+from paiwatch import logs
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Commit, Revision, Snapshot, Tree
@@ -20,6 +19,8 @@ from paiwatch.sources.vigil import Vigil
 if TYPE_CHECKING:
     from paiwatch.settings.sections import Source
     from paiwatch.sources.rules import Refusal
+
+_LOG = logs.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -223,7 +224,7 @@ class Sources:
     async def _prune(self) -> None:
         top, keep = self._mirrors
         for gone in await asyncio.to_thread(mirror.prune, top, keep=keep):
-            structlog.get_logger().info("mirror.removed", name=gone, why="no setting names it any more")
+            _LOG.info(logs.MIRROR_REMOVED, mirror=gone, why="no setting names it any more")
 
     async def stop(self) -> None:
         """End watchers, git calls that still run, and threads."""
@@ -241,7 +242,7 @@ class Sources:
 def _report(task: asyncio.Task[None]) -> None:
     """A vigil that fails is a bug; without this line nobody would know why news come late."""
     if not task.cancelled() and (fault := task.exception()) is not None:
-        structlog.get_logger().error("watch.crashed", source=task.get_name(), exc_info=fault)
+        _LOG.error(logs.WATCH_CRASHED, source=task.get_name(), exc_info=fault)
 
 
 def _room(name: str, source: "Source", state: Path, lender: Path | None, recorded: str) -> Room:

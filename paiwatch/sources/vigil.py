@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import structlog
-
+from paiwatch import logs
 from paiwatch.errors import TransientError
 from paiwatch.sources import gitdir, route
 from paiwatch.sources.nudge import POLL, Nudges
@@ -17,6 +16,8 @@ from paiwatch.sources.route import Route
 if TYPE_CHECKING:
     from paiwatch.settings.sections import Source
     from paiwatch.sources.filesystem import Place, Watch
+
+_LOG = logs.get_logger(__name__)
 
 T = TypeVar("T")
 _CHECK = 10.0  # seconds between two looks at the watch itself: a replaced root makes it blind
@@ -135,5 +136,5 @@ class Vigil:
     def _complain(self, fault: str) -> None:
         """Once for each fault: it comes back every few seconds."""
         if fault != self._complaint:
-            structlog.get_logger().warning("watch.failed", source=self.name, error=fault, instead="polling")
+            _LOG.warning(logs.WATCH_FAILED, source=self.name, error=fault, instead="polling")
         self._complaint = fault

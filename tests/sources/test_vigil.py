@@ -101,3 +101,22 @@ async def test_after_events_were_lost_it_watches_anew(
         await until(nudges, "watch began")
         write(tmp_path, {"deep/later": "y"})
         await until(nudges, "files changed")
+
+
+async def test_what_cannot_be_watched_is_logged_once_and_as_all_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vigil_of_nothing = Vigil("src", Source(repo=str(tmp_path / "none")), Nudges())
+    task = asyncio.create_task(vigil_of_nothing.watch())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not caplog.records:
+                await asyncio.to_thread(threading.Event().wait, 0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    (record,) = caplog.records
+    assert record.name == "paiwatch.sources.vigil"
+    assert "watch.failed" in str(record.msg)
+    assert "no repository to watch" in str(record.msg)
