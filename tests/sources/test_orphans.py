@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paiwatch.sources import orphans
-from tests.sources.origins import a_bare, a_repository, a_work_tree, assert_gone, processes_naming
+from tests.sources.origins import a_bare, a_repository, a_work_tree, processes_naming
 from tests.sources.servers import serve_silence
 
 _PAIWATCH = """
@@ -45,7 +45,7 @@ def test_the_gits_of_a_killed_paiwatch_end_at_the_next_start(tmp_path: Path) -> 
 
         repository = a_repository(tmp_path / "home", bare)
 
-        assert_gone(url)
+        assert not processes_naming(url)  # at once, not when they are tired of waiting
         assert repository.newest()
         repository.close()
 
