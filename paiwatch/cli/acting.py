@@ -18,25 +18,24 @@ Reply = Mapping[str, Any]
 
 def obey(call: Call, request: dict[str, Any]) -> Reply:
     """Have the request done, telling news as it comes; returns the last reply. A refusal ends the verb with its code."""
-    settings = call.settings()
     last: Reply = {}
-    for reply in _replies(settings, request, quiet=call.wants_json):
+    for reply in _replies(call, request, quiet=call.wants_json):
         last = reply
     if not last.get("ok"):
         _refuse(last)
     return last
 
 
-def _replies(settings: Settings, request: dict[str, Any], *, quiet: bool) -> Iterator[Reply]:
+def _replies(call: Call, request: dict[str, Any], *, quiet: bool) -> Iterator[Reply]:
     told = False
     # A script may be silent for as long as its time limit: no limit on the silence between replies here.
-    for reply in client.converse(settings.state, request, timeout=None):
+    for reply in client.converse(call.settings_alone().state, request, timeout=None):
         told = True
         if "news" in reply and not quiet:
             _tell(reply)
         yield reply
     if not told:
-        yield from _alone(settings, request, quiet=quiet)
+        yield from _alone(call.settings(), request, quiet=quiet)
 
 
 def _alone(settings: Settings, request: dict[str, Any], *, quiet: bool) -> Iterator[Reply]:

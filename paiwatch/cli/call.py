@@ -59,6 +59,12 @@ class Call:
 
         return load(self.locate(), os.environ)
 
+    def settings_alone(self) -> "Settings":
+        """The same without the files they name, for who asks only the record or the daemon. Raises ConfigError."""
+        from paiwatch.settings.file import load_alone  # noqa: PLC0415 (as above)
+
+        return load_alone(self.locate(), os.environ)
+
 
 config_option = click.option(
     "-c",

@@ -21,7 +21,7 @@ _HEADINGS = ("run", "gen", "service", "operator", "outcome", "exit", "began", "t
 @shared
 def history(call: Call, *, service: str | None, number: int) -> None:
     """Past runs, newest first; of SERVICE if one is named."""
-    state = call.settings().state
+    state = call.settings_alone().state
     is_alive = holder.find(state) is not None
     with History.open(state) as past:
         rows = [runs.as_seen(row, is_alive=is_alive) for row in past.runs(service, limit=number)]

@@ -28,7 +28,7 @@ _CHUNK = 64 * 1024
 @configured
 def logs(call: Call, *, which: str, follow: bool) -> None:
     """The output of the last run of SERVICE, or of the run with this number. Secret values are masked."""
-    settings = call.settings()
+    settings = call.settings_alone()
     with History.open(settings.state) as past:
         row = find(past, which)
 

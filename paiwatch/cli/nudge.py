@@ -12,7 +12,7 @@ from paiwatch.control import client
 @configured
 def nudge(call: Call) -> None:
     """Ask the daemon to look for news now instead of at its next poll."""
-    state = call.settings().state
+    state = call.settings_alone().state
     reply = client.ask(state, {"verb": "nudge"})
     if reply is None or not reply["ok"]:
         nobody = f"no daemon runs on {state}; `paiwatch once` converges without one"

@@ -28,7 +28,7 @@ _BUSY = frozenset({State.RUNNING, State.WAITING, State.BACKING_OFF})
 @shared
 def status(call: Call) -> None:
     """Where every service stands: its state, what is applied, what it waits for."""
-    state = call.settings().state
+    state = call.settings_alone().state
     reply = _ask(state)
     worker = holder.find(state)
     found = report.status(_facts(state, reply, is_alive=worker is not None))
@@ -112,6 +112,8 @@ def _settled_text(found: Status) -> str:
     unsettled = [line for line in found.services if line.state not in SETTLED]
     if not unsettled and any(line.held for line in found.services):
         return "not settled: what is held waits for a person"
+    if not unsettled and found.daemon is not None and found.daemon.faults:
+        return "not settled: something keeps the daemon from its work"
     if not unsettled:
         return "not settled: the daemon is at work"
     names = ", ".join(f"{line.name} ({line.state})" for line in unsettled[:8])

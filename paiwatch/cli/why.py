@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from paiwatch.cli import explained, holder, since, table, view
+from paiwatch.cli import exits, explained, holder, since, table, view
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.since import Since
 from paiwatch.cli.view import View
 from paiwatch.errors import ConfigError
 from paiwatch.plan import why as explaining
 from paiwatch.plan.guard import HeldPlan
+from paiwatch.problem import Problem, errors
 from paiwatch.record.history import History
 from paiwatch.record.rows import RunRow
 from paiwatch.report import plans, runs, times
@@ -71,8 +72,14 @@ def _paragraphs(service: str, seen: View, last: RunRow | None, past_it: Since) -
         yield f"held: {plans.held_text(waiting)}"
     now = time.time()
     yield from (f"held: {view.hold_text(hold, now=now)}" for hold in view.holds_in_force(seen, service))
+    yield from exits.lines(_of_everybody(seen))
     if last is not None:
         yield "\n".join(_last(last, now))
+
+
+def _of_everybody(seen: View) -> list[Problem]:
+    """What keeps every service from what was pushed last, such as a commit that is refused."""
+    return [problem for problem in errors(seen.problems) if not problem.service]
 
 
 def _waiting(service: str, seen: View) -> HeldPlan | None:
@@ -92,13 +99,13 @@ def _last(last: RunRow, now: float) -> list[str]:
 def _document(service: str, seen: View, last: RunRow | None, past_it: Since) -> dict[str, Any]:
     """The shape of `why -o json` (docs/cli.md)."""
     waiting = _waiting(service, seen)
-    problems = [problem for problem in seen.plan.problems if problem.service == service]
+    own = [problem for problem in seen.plan.problems if problem.service == service]
     return {
         "service": service,
         "steps": [plans.step_document(step) for step in seen.plan.steps if step.id.service == service],
         "why_not": [*_why_not(service, seen), *past_it.sentences],
         "changed_elsewhere": [{"key": each.key, "readers": [*each.readers]} for each in past_it.keys],
         "held_plan": None if waiting is None else plans.held_document(waiting),
-        "problems": [plans.problem_document(problem) for problem in problems],
+        "problems": [plans.problem_document(problem) for problem in (*own, *_of_everybody(seen))],
         "last_run": None if last is None else runs.run_document(last),
     }

@@ -34,6 +34,22 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
 def load_with_warnings(path: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[Problem, ...]]:
     """The settings, and what should be changed though it works. Raises ConfigError with every fault."""
+    document, settings, found = _read(path, environ)
+    if settings is not None:
+        found += _file_faults(settings, document)
+    return _unless_faulty(path, settings, found)
+
+
+def load_alone(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings without a look at the files they name: those matter to nobody who asks only the record or a daemon.
+
+    Raises ConfigError with every fault of config.yaml itself.
+    """
+    _, settings, found = _read(path, environ)
+    return _unless_faulty(path, settings, found)[0]
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> tuple[Document, Settings | None, list[Problem]]:
     document = _document(path)
     found = _text_problems(document)
     settings: Settings | None = None
@@ -45,13 +61,18 @@ def load_with_warnings(path: Path, environ: Mapping[str, str]) -> tuple[Settings
     if changed is not None:
         found += rules.check(changed, document)
         changed = _absolute(changed, path.absolute().parent)
-        found += _file_faults(changed, document)
-    if changed is None or errors(found):
+    return document, changed, found
+
+
+def _unless_faulty(
+    path: Path, settings: Settings | None, found: list[Problem]
+) -> tuple[Settings, tuple[Problem, ...]]:
+    if settings is None or errors(found):
         faults = len(errors(found))
         raise ConfigError(
             f"{path}: {faults} {'fault' if faults == 1 else 'faults'} in the settings", sorted(found)
         )
-    return changed, tuple(sorted(found))
+    return settings, tuple(sorted(found))
 
 
 def _document(path: Path) -> Document:

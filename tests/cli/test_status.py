@@ -110,6 +110,17 @@ def test_people_read_of_the_daemon_first(world: World) -> None:
     assert any(line.startswith("web") and line.endswith("waits for db") for line in lines)
 
 
+def test_a_fault_is_no_work_of_the_daemon(world: World) -> None:
+    faulty = {**REPLY, "steps": [], "kept": [], "invalid": []}
+    with a_daemon(world.state, faulty):
+        failing = world.paiwatch("status").stdout
+    with a_daemon(world.state, {**faulty, "faults": {}}):
+        working = world.paiwatch("status").stdout
+
+    assert "not settled: something keeps the daemon from its work\nconfig: git.example.com" in failing
+    assert "not settled: the daemon is at work\n" in working
+
+
 def test_a_daemon_that_refuses_leaves_the_record(world: World) -> None:
     with a_daemon(world.state, {"ok": False, "error": "unknown verb"}):
         document = world.document("status")

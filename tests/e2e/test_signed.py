@@ -69,6 +69,13 @@ def test_an_unsigned_commit_is_never_deployed_and_the_next_signed_one_is(
         assert f'{bad[:8]} "sneaky" by Ana is refused: it is not signed; {good[:8]} stays in force' in said
         assert '"event": "commit.refused"' in platform.log()
 
+        signers = allowed.read_text()
+        allowed.unlink()
+        assert "stays in force" in heading(platform), "files that are gone keep nobody from asking the daemon"
+        platform.cli("suspend", "web", "--reason", "no signers")
+        platform.cli("resume", "web")
+        allowed.write_text(signers)
+
         platform.kill()
         platform.start()
         platform.wait_until(lambda: is_refused(platform, bad), "it is refused after a restart, too")
@@ -98,7 +105,7 @@ def test_without_a_daemon_the_last_good_commit_is_converged_on_and_the_refusal_t
     planned = platform.cli("plan")
     validated = platform.cli("validate", code=2)
 
-    for text in (said, planned, validated):
+    for text in (said, planned, validated, platform.cli("why", "web")):
         assert f'commit {inner[:8]} "sneaky" by Ana is not signed' in " ".join(text.split())
     assert platform.value("web") == "1 steady"
 

@@ -6,7 +6,7 @@ import pytest
 
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem
-from paiwatch.settings.file import load, load_with_warnings
+from paiwatch.settings.file import load, load_alone, load_with_warnings
 from paiwatch.settings.sections import Settings
 from paiwatch.sources.rules import History, Rules, Verify
 from tests.sources.signing import needs_gpg, needs_ssh
@@ -70,6 +70,13 @@ def test_a_signers_file_that_is_missing_is_a_fault_of_its_key(tmp_path: Path, ke
     assert f"'config.{key}': {tmp_path}/gone cannot be used: No such file" in problem.message
     assert problem.remedy == "create the file, or correct the path"
     assert problem.line == 1
+
+
+def test_files_that_are_missing_matter_to_nobody_who_asks_the_record(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        read(tmp_path, "repo: /r, verify: tip, allowed_signers: gone")
+
+    assert load_alone(tmp_path / "config.yaml", {}).state == Path("/var/lib/paiwatch")
 
 
 @needs_ssh
