@@ -1,8 +1,10 @@
 """`paiwatch rollback`: run an earlier good release of a service again."""
 
+import os
+
 import click
 
-from paiwatch.cli import exits
+from paiwatch.cli import exits, inside
 from paiwatch.cli.acting import finish, obey
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.exits import Code
@@ -23,6 +25,7 @@ def rollback(call: Call, *, service: str, to: str, reason: str) -> None:
 
     It stays so until a commit changes what the tree asks for, or until `paiwatch retry SERVICE`.
     """
+    inside.refuse("rollback", call.settings_alone().state, os.environ)
     reply = obey(call, {"verb": "rollback", "service": service, "to": to, "reason": reason})
     with_it = f", and {', '.join(reply['followers'])} with it" if reply["followers"] else ""
     told = f"{service} is rolled back to release {reply['release'][:8]}{with_it}"

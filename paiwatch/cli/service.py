@@ -1,10 +1,11 @@
 """`paiwatch service start|stop|refresh|delete`: service management over a list."""
 
+import os
 import sys
 
 import click
 
-from paiwatch.cli import exits
+from paiwatch.cli import exits, inside
 from paiwatch.cli.acting import Reply, finish, obey
 from paiwatch.cli.call import Call, shared
 from paiwatch.cli.exits import Code
@@ -49,6 +50,7 @@ def service(
     start and refresh take prerequisites first; stop and delete take dependents first. A service that is stopped or deleted here
     stays so until it is started here again.
     """
+    inside.refuse("service", call.settings_alone().state, os.environ)
     chosen = _split(names)
     if operator == "delete" and not yes:
         _confirm(chosen, _split(without))

@@ -38,6 +38,21 @@ SCRIPTS: Mapping[str, tuple[str, str, str]] = {
         "failed",
         "exit code 7",
     ),
+    "taker": (
+        "log=$(readlink /proc/$$/fd/1); rm $log; mkfifo $log; exit 6",
+        "failed",
+        "took its output file away",
+    ),
+    "respawner": (
+        "r() { trap '' TERM; while :; do setsid sleep 0.01 & sleep 0.01; done; }; r & exit 0",
+        "succeeded",
+        "left behind and ended",
+    ),
+    "asker": (
+        f"cd; {sys.executable} -m paiwatch -c ${{PAIWATCH_REASON_FILE%/state/*}}/config.yaml service stop -n asker; exit $?",
+        "failed",
+        "exit code 2",
+    ),
     "digger": (
         "for n in {1..120}; do mkdir dddddddddddddddddddddddddddddddddddddddd; cd d*; done",
         "succeeded",
