@@ -74,6 +74,13 @@ class RolledBack:
     release: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgiven:
+    """These services and releases failed in another situation than the present one: that does not count any more."""
+
+    inputs: frozenset[tuple[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; nothing else happened."""
@@ -84,7 +91,7 @@ class Draining:
     """Start nothing more; what runs may finish."""
 
 
-Event = Planned | Ended | HoldsChanged | Retried | RolledBack | Tick | Draining
+Event = Planned | Ended | HoldsChanged | Retried | RolledBack | Forgiven | Tick | Draining
 
 
 # ── intents ─────────────────────────────────────────────────────────────────────────────────────────────────────────

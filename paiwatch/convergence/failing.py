@@ -81,6 +81,11 @@ class Failing:
         """Forget the failures of this input."""
         self._book.get(step.id.service, {}).pop(step.digest, None)
 
+    def forgive_inputs(self, inputs: Iterable[tuple[str, str]]) -> None:
+        """Forget the failures of these services' releases."""
+        for service, digest in inputs:
+            self._book.get(service, {}).pop(digest, None)
+
     def forgive_service(self, service: str) -> None:
         """Forget all failures of a service."""
         self._book.pop(service, None)

@@ -20,6 +20,7 @@ from paiwatch.convergence.events import (
     Event,
     FailureBook,
     Failures,
+    Forgiven,
     HoldsChanged,
     Intent,
     Limits,
@@ -78,6 +79,8 @@ class Machine:
             case RolledBack():
                 self.failing.turn_back(event)
                 self._rouse(frozenset((event.service,)))
+            case Forgiven(inputs=inputs):
+                self.failing.forgive_inputs(inputs)
             case Draining():
                 self._drain()
             case Tick():

@@ -11,9 +11,11 @@ from paiwatch.convergence.events import (
     Begin,
     Close,
     Dismiss,
+    Ended,
     Event,
     HoldsChanged,
     Intent,
+    Outcome,
     Planned,
     Quarantine,
     Wake,
@@ -187,6 +189,8 @@ class Course:
         if self.desired is None or not self._converges:
             return
         await self.rollbacks.end_void(self.desired)
+        if (chance := await self.rollbacks.new_chances(self.desired)) is not None:
+            await self.feed(chance)
         plan, memory = await self.compare(self.desired)
         is_open = await self._gate.opens(plan, memory)
         if (wished := self._wishes.rest(self.desired, memory)) is not None:
@@ -238,8 +242,11 @@ class Course:
     async def feed(self, event: Event) -> None:
         """Give the machine an event and carry out what it intends."""
         self.wake_at = None
-        for intent in self.machine.step(event, self._clock.monotonic()):
-            await self._carry_out(intent)
+        is_success = isinstance(event, Ended) and event.outcome is Outcome.SUCCEEDED
+        chance = await self.rollbacks.new_chances(self.desired) if is_success else None
+        for each in (event,) if chance is None else (chance, event):
+            for intent in self.machine.step(each, self._clock.monotonic()):
+                await self._carry_out(intent)
         has_answered = self._wishes.settle(self.machine.board)
         turned, self._turned = self._turned, frozenset()
         if turned and not self.is_draining:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from paiwatch.catalog.service import OnFailure
 from paiwatch.clock import Clock
-from paiwatch.convergence.events import Quarantine
+from paiwatch.convergence.events import Forgiven, Quarantine
 from paiwatch.engine.writer import Writer
 from paiwatch.errors import ConfigError
 from paiwatch.news import Listener, RollbackEnded, ServiceRolledBack, StepQuarantined
+from paiwatch.plan import chances, rollback, wording
 from paiwatch.plan import pins as pinning
-from paiwatch.plan import rollback, wording
 from paiwatch.plan.applied import Former, Memory, Pin, PinnedBy
 from paiwatch.plan.plan import Kind, Step
 from paiwatch.plan.policy import Policy
@@ -152,6 +152,21 @@ class Rollbacks:
                 followers=tuple(sorted(turn.pins.keys() - {turn.service})),
             )
         )
+
+    async def new_chances(self, desired: Desired | None) -> Forgiven | None:
+        """Forgive what used up its retries before something that it stands on was applied anew; what the machine is told of that."""
+        failures = await self._writer.do(self._record.failures)
+        quarantined = [key for key, row in failures.items() if row.quarantined]
+        if not quarantined or desired is None:
+            return None
+        memory = await self._writer.do(self._record.memory)
+        inputs = chances.candidates(quarantined, desired, memory)
+        tried = await self._writer.insist(lambda: self._record.rollbacks.last_runs(inputs))
+        forgiven = chances.new(tried, desired, memory)
+        if not forgiven:
+            return None
+        await self._writer.insist(lambda: self._record.forgive_inputs(forgiven))
+        return Forgiven(inputs=forgiven)
 
     # ── choosing ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -230,6 +230,12 @@ class Ledger:
             for service in services:
                 connection.execute(DROP_FAILURES, {"key": service})
 
+    def drop_inputs(self, inputs: Iterable[tuple[str, str]]) -> None:
+        """Forget failures of these services' releases."""
+        with self._transaction("service.forgiven") as connection:
+            for service, digest in inputs:
+                connection.execute(DROP_FAILURE, {"key": service, "of_digest": digest})
+
     def put_adopted(self, adopted: Iterable[Applied], left: Iterable[Applied], generation: int) -> None:
         """Remember these as applied, their failures and rollbacks forgotten; and the good releases that were `left`."""
         with self._transaction("service.adopted") as connection:

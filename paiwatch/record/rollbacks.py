@@ -116,6 +116,16 @@ class Rollbacks:
         brought_up = row["outcome"] == Outcome.SUCCEEDED and row["operator"] in _BRINGS_UP
         return RanOnce(row["service"], row["digest"], brought_up)
 
+    def last_runs(self, inputs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """By service and release digest, the newest run; those without one are left out."""
+        found = {}
+        with self._transaction() as connection:
+            for service, digest in inputs:
+                chosen = select(func.max(runs.c.id)).where(runs.c.service == service, runs.c.digest == digest)
+                if (run := connection.execute(chosen).scalar_one()) is not None:
+                    found[service, digest] = int(run)
+        return found
+
     def applied_at(self, service: str, prefix: str) -> dict[str, str]:
         """By each revision of config or src that begins so: the release that the service had after it ("": none yet)."""
         found = {}

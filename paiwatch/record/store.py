@@ -277,6 +277,11 @@ class Record:
         self._ledger.drop_failures(chosen)
         self._forget_failures(chosen)
 
+    def forgive_inputs(self, inputs: Collection[tuple[str, str]]) -> None:
+        """Forget failures and quarantine of these services' releases."""
+        self._ledger.drop_inputs(inputs)
+        self._failures = {key: row for key, row in self._failures.items() if key not in inputs}
+
     def adopt(self, desired: Desired, services: Iterable[str], *, at: float) -> None:
         """Declare the present releases of these services applied, without running anything."""
         version = self._ledger.known.latest_run() + 1

@@ -161,9 +161,9 @@ def test_without_a_daemon_a_run_or_a_revision_is_gone_back_to_and_mistakes_are_t
     assert "no generation knows" in refused("web", "--to", "9" * 30)
     assert "there is no run '777'" in refused("web", "--to", "777")
     assert f"run {first} is one of 'web', not of 'side'" in refused("side", "--to", str(first))
-    assert "is what it runs already" in refused("web", "--to", commits[2])
+    assert "is what the tree asks for; `paiwatch retry web` runs it" in refused("web", "--to", commits[2])
     assert "there is no earlier good release" in refused("side")
-    assert "there is no service 'nobody' in the tree" in refused("nobody")
+    assert "there is no service 'nobody'" in refused("nobody")
     assert values(platform)["web"] == "1"
 
     assert "web is rolled back; `paiwatch why web` says" in platform.cli("once", code=1)
@@ -216,6 +216,7 @@ def test_a_rollback_that_fails_leads_to_no_other_and_what_ran_well_before_is_kep
     platform.cli("rollback", "base")
     platform.cli("once", code=1)  # it says that base is rolled back
     assert values(platform)["base"] == "0"
+    assert state(platform, "web") == "up-to-date"  # what it failed beside is not there any more
 
 
 def test_a_service_with_errors_goes_back_with_those_that_changed_with_it_until_it_is_mended(
@@ -249,7 +250,8 @@ def test_what_never_ran_or_is_gone_has_nothing_to_go_back_to_and_says_what_to_do
 
     assert "revert the commit that removed it" in platform.cli("rollback", "side", code=2)
     assert "never ran" in platform.cli("rollback", "young", code=2)
-    assert "there is no service 'nobody'" in platform.cli("rollback", "nobody", code=2)
+    first = str(platform.json("history", "app")[-1]["run"])
+    assert "is what it runs already" in platform.cli("rollback", "app", "--to", first, code=2)
 
 
 def ask(lab: Platform, **request: Any) -> Any:
