@@ -21,8 +21,8 @@ SHORTEST = 6
 _SHORTEST_LINE = 16
 
 #: Up to the last `@` before the path: a password may have one itself.
-_CREDENTIALS = r"(?P<http>https?://)[^\s/'\"]{1,384}@|(?P<other>://)[^\s/@:'\"]{0,128}:[^\s/'\"]{1,256}@"
-_CREDENTIALS_LENGTH = 400  # no match of it is longer
+_CREDENTIALS = r"(?P<http>https?://)[^\s/'\"]{1,4096}@|(?P<other>://)[^\s/@:'\"]{0,128}:[^\s/'\"]{1,4096}@"
+_CREDENTIALS_LENGTH = 4240  # no match of it is longer; tokens of 2 KiB do occur
 
 #: How YAML breaks a long text where it has a blank.
 _FOLD = r"\\?\n[ \t]{0,40}(?:\\ )?"

@@ -52,6 +52,7 @@ def test_a_value_is_found_in_every_form(shown: str) -> None:
         ("https://me:pw@host/x", f"https://{MASK}@host/x"),
         ("fetch https://ghp_token@host/x.git failed", f"fetch https://{MASK}@host/x.git failed"),
         ("https://me:p@ss:w@rd@host/x@y", f"https://{MASK}@host/x@y"),
+        (f"https://oauth2:{'t' * 3000}@host/x", f"https://{MASK}@host/x"),
         ("ssh://git@host/x", "ssh://git@host/x"),
         ("ssh://git:p@ss@host/x", f"ssh://{MASK}@host/x"),
         ("postgres://pai:pw@db:5432/x", f"postgres://{MASK}@db:5432/x"),
