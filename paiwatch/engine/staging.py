@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paiwatch import disk
+from paiwatch.catalog import standins
 from paiwatch.engine.masking import Masking
 from paiwatch.engine.writer import Writer
-from paiwatch.errors import StoreError
+from paiwatch.errors import StalledError, StoreError
 from paiwatch.failpoint import reach
 from paiwatch.operators import output, stage, surroundings
 from paiwatch.operators.stage import Stage
@@ -78,6 +79,10 @@ class Staging:
                 await self._keep_one(release, blobs, anew=anew)
 
     async def _keep_one(self, release: Release, blobs: Mapping[str, bytes], *, anew: bool) -> None:
+        if pointer := _pointer(release, blobs):
+            raise StalledError(
+                str(standins.pointer_problem(release.service, f"{release.service}/deploy/{pointer}"))
+            )
         secrets = await self._masking.secrets_in(release.rendered.values())
         await self._writer.do(lambda: self._archive.keep(release, blobs, secrets=secrets, anew=anew))
 
@@ -133,3 +138,13 @@ class Staging:
             )
         self._around = (tree.revision.id, around)
         return around
+
+
+def _pointer(release: Release, blobs: Mapping[str, bytes]) -> str:
+    """The first file that only stands for one in Git LFS, "" when there is none. The survey knows of those that .gitattributes
+    names; others show when they are read.
+    """
+    contents = (
+        (path, release.rendered.get(path, blobs.get(file.oid, b""))) for path, file in release.files.items()
+    )
+    return next((path for path, content in contents if standins.is_pointer(content)), "")

@@ -9,6 +9,7 @@ from shutil import rmtree
 import pytest
 
 from tests.e2e.platform import Platform
+from tests.sources.origins import a_raw_commit, a_raw_tree, git
 
 SERVICES = {"base": (), "top": ("base",), "other": ()}
 
@@ -138,3 +139,61 @@ def test_names_that_only_git_can_hold_come_through_or_are_told_of(tmp_path: Path
     assert not lab.out("linked").exists()
     assert "leaves the deploy folder" in lab.cli("validate", code=2)
     assert subprocess.run(("find", lab.root, "-name", "x"), capture_output=True, check=True).stdout == b""
+
+
+def fetch_src(lab: Platform) -> Path:
+    """Put the components into a bare repository of their own, and have the settings name it; gives it."""
+    tree, bare = lab.root / "tree", lab.root / "src.git"
+    lab.git(tree, "init", "--quiet", "--initial-branch=main")
+    lab.git(tree, "add", "--all")
+    lab.git(tree, "commit", "--quiet", "--message", "components")
+    lab.git(lab.root, "clone", "--quiet", "--bare", str(tree), "src.git")
+    text = (lab.root / "config.yaml").read_text()
+    live = f"{{directory: {tree}, folder: src, settle: 50ms}}"
+    assert live in text
+    fetched = f"{{repo: '{bare.as_uri()}', folder: src, poll: 200ms}}"
+    (lab.root / "config.yaml").write_text(text.replace(live, fetched))
+    return bare
+
+
+def hang_beside(bare: Path, entry: tuple[str, bytes, str], *, subject: str) -> None:
+    """Commit the newest tree with one more entry, of which git has no opinion."""
+    before = [line.partition("\t") for line in git(bare, "ls-tree", "main").splitlines()]
+    kept = [(facts.split()[0].lstrip("0"), name.encode(), facts.split()[2]) for facts, _, name in before]
+    a_raw_commit(bare, a_raw_tree(bare, entry, *kept), subject=subject)
+
+
+def test_a_commit_that_would_write_outside_of_the_tree_changes_nothing_and_the_next_one_is_taken(
+    platform: Platform,
+) -> None:
+    bare = fetch_src(platform)
+    settle(platform, since=0)
+    before = len(platform.trace())
+    good = git(bare, "rev-parse", "main")
+    evil = git(bare, "hash-object", "-w", "--stdin", stdin="evil")
+    up = a_raw_tree(bare, ("100644", b"evil", evil))
+    for _ in range(3):
+        up = a_raw_tree(bare, ("40000", b"..", up))
+
+    hang_beside(bare, ("40000", b"..", up), subject="Climb")
+    wait_for(platform, "source.failed", times=1)
+
+    status = platform.cli("status")
+    assert "has '../../../../evil', a name that leads out of the tree" in status
+    assert "push one without it" in status
+    git(bare, "update-ref", "refs/heads/main", good)
+    wait_for(platform, "source.recovered", times=1)
+    assert len(platform.trace()) == before
+    assert not list(platform.root.parent.rglob("evil"))
+
+
+def test_a_git_lfs_pointer_is_not_run_whether_or_not_attributes_tell_of_it(platform: Platform) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d' * 32}\nsize 12345\n"
+    (platform.root / "tree/src/other/deploy/big.bin").write_text(pointer)
+    fetch_src(platform)
+
+    said = platform.cli("once", code=1)
+
+    assert "other/deploy/big.bin: is a Git LFS pointer, not the file itself" in " ".join(said.split())
+    assert platform.value("top") == "0 steady"
+    assert not platform.out("other").exists()
