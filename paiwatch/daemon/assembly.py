@@ -234,7 +234,7 @@ async def _settle_the_past(
     await writer.do(lambda: record.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
     await asyncio.to_thread(stage.clear, settings.state)
     failpoint.reach("past.cleared")
-    return tuple(run.log for run in unfinished)
+    return await writer.do(record.cut_off)
 
 
 async def _failures(record: Record, writer: Writer, longest: float) -> FailureBook:

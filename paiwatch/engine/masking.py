@@ -6,13 +6,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from paiwatch import private
 from paiwatch.operators import output
 from paiwatch.plan.plan import Plan, Reason
 from paiwatch.scrub import Scrubber
 
 
 class Masking:
-    """`unmasked`: output of runs whose paiwatch died, to be cut to `log_limit` bytes and masked once the secrets are known."""
+    """`unmasked`: output of runs that were cut off, to be cut to `log_limit` bytes and masked once the secrets are known."""
 
     def __init__(self, scrubber: Scrubber, *, log_limit: int, unmasked: Iterable[Path]) -> None:
         self._scrubber = scrubber
@@ -25,7 +26,11 @@ class Masking:
         waiting, self._unmasked = self._unmasked, ()
         for log in waiting:
             with suppress(OSError):  # never written, or the disk is full: it stays private to us all the same
-                await asyncio.to_thread(output.finish, log, self._log_limit, self.mask_output)
+                await asyncio.to_thread(self._mask, log)
+
+    def _mask(self, log: Path) -> None:
+        output.finish(log, self._log_limit, self.mask_output)
+        private.sync_file(log)  # before the next run: after that, nobody looks at this output again
 
     async def secrets_in(self, contents: Iterable[bytes]) -> frozenset[str]:
         """The hidden values that these files contain."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.plan import Kind
 from paiwatch.record import encoding, rollbacks
@@ -74,3 +75,12 @@ class Known:
         with self._transaction() as connection:
             chosen = select(runs).where(runs.c.ended.is_(None)).order_by(runs.c.id)
             return [dict(row) for row in connection.execute(chosen).mappings()]
+
+    def cut_off(self) -> list[tuple[str, int]]:
+        """Service and run, where a service's newest run was cut off."""
+        newest = select(func.max(runs.c.id)).group_by(runs.c.service)
+        chosen = select(runs.c.service, runs.c.id).where(
+            runs.c.outcome == str(Outcome.INTERRUPTED), runs.c.id.in_(newest)
+        )
+        with self._transaction() as connection:
+            return [(row.service, row.id) for row in connection.execute(chosen)]

@@ -233,6 +233,12 @@ class Record:
         if hold is not None:
             self._holds[hold.service] = hold
 
+    def cut_off(self) -> tuple[Path, ...]:
+        """Output of newest runs that were cut off: nobody may have masked it yet, for that comes before the next run."""
+        return tuple(
+            layout.log_file(self._state, service, run) for service, run in self._ledger.known.cut_off()
+        )
+
     # ── people ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def hold(self, hold: Hold) -> None:

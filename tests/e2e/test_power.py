@@ -102,27 +102,61 @@ def test_cut_at_a_durable_transition_it_converges_and_keeps_its_promises(wreck: 
         wreck.recover(place)
 
 
-@KINDS
-def test_what_a_finished_run_said_is_there_after_a_cut(wreck: Wreck, disk: Disk) -> None:
-    secret = "hunter22-of-the-tree"
-    wreck.lab.add("talker", work=f"echo the password is {secret}")
+SECRET = "hunter22-of-the-tree"
+
+
+def add_talker(wreck: Wreck, work: str) -> None:
+    """A service whose scripts say the password that its template reads, and then do this."""
+    wreck.lab.add("talker", work=f"echo the password is {SECRET}; {work}")
     template = wreck.lab.root / "tree" / "src" / "talker" / "deploy" / "value.txt.template"
     template.write_text("{{ cluster_cfg.talker.password }}")
     wreck.lab.write_config(wreck.values)
     with (wreck.lab.work / "services-configuration.yaml").open("a") as settings:
-        settings.write(f"talker: {{password: {secret}}}\n")
+        settings.write(f"talker: {{password: {SECRET}}}\n")
     wreck.commit = wreck.lab.push("a secret")
+
+
+def said(wreck: Wreck) -> str:
+    """Everything that scripts of the talker said, as it is kept."""
+    return "".join(file.read_text() for file in (wreck.state / "runs" / "talker").iterdir())
+
+
+@KINDS
+def test_what_a_finished_run_said_is_there_after_a_cut(wreck: Wreck, disk: Disk) -> None:
+    add_talker(wreck, "true")
     wreck.start()
     wreck.settle("the beginning")
 
     disk.cut()
 
-    (said,) = (file.read_text() for file in (wreck.state / "runs" / "talker").iterdir())
-    assert "the password is" in said
-    assert secret not in said
+    assert "the password is" in said(wreck)
+    assert SECRET not in said(wreck)
     for name in wreck.values:
         (log,) = (wreck.state / "runs" / name).iterdir()
         assert "bytes of output were cut here" in log.read_text()
+
+
+def test_secrets_in_output_are_masked_however_often_the_power_goes(wreck: Wreck, disk: Disk) -> None:
+    add_talker(wreck, f"while [ ! -e {wreck.lab.root}/go ]; do sleep 0.02; done")
+    wreck.start()
+    wreck.approve()
+    wreck.lab.wait_until(
+        lambda: any((wreck.state / "runs").glob("talker/*")) and SECRET in said(wreck), "it is said"
+    )
+    wreck.lab.kill()
+    os.sync()
+
+    wreck.start("past.cleared", at_once=True)
+    wreck.die("past.cleared")
+    disk.cut()
+    (wreck.lab.root / "go").touch()
+    wreck.start()
+    wreck.settle("past.cleared")
+    disk.cut()
+
+    assert len(list((wreck.state / "runs" / "talker").iterdir())) == 2
+    assert "the password is" in said(wreck)
+    assert SECRET not in said(wreck)
 
 
 def test_cut_in_a_migration_the_next_start_completes_it_and_the_copy_is_whole(
