@@ -6,8 +6,9 @@ STAMP  := $(VENV)/.ready
 JOBS   ?= 2
 SOAK_SECONDS ?= 600
 SOAK_SEED    ?= 1
+FUZZ_SECONDS ?= 60
 
-.PHONY: help setup demo test check format bench soak lock clean
+.PHONY: help setup demo test check format bench soak fuzz lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,9 +43,14 @@ bench: setup  ## measure against floors in the same run, as ratios
 soak: setup  ## random commits, faults and kills for SOAK_SECONDS (600), from SOAK_SEED (1)
 	@$(BIN)/python -m tests.e2e.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
+fuzz: setup  ## every target of tests/fuzz for FUZZ_SECONDS (60), guided by coverage where atheris can be installed
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/fuzz.lock || true
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
 lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --group dev pyproject.toml -o requirements/dev.lock
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements/run.lock
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --group fuzz -o requirements/fuzz.lock
 
 clean:  ## remove what make made
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .fuzz

@@ -17,14 +17,14 @@ def thorough(share: float = 1.0) -> settings:
     )
 
 
-_KEYS = [
+KEYS = [
     *("prerequisite", "template-list", "start-script", "stop-script", "delete-script", "refresh-script"),
     *("on-change", "on-failure", "timeout", "retries", "attempts", "first", "max", "env", "cluster-type"),
     *("deploy-rules", "watch", "in", "notin", "service", "dependents", "upgraded-script"),
     *("config", "src", "repo", "directory", "branch", "folder", "state", "operators", "guard", "log", "poll"),
     *("machine-sku", "machine-list", "hostname", "hostip", "machine-type", "cluster", "<<", "a", "grafana"),
 ]
-_SCALARS = [
+SCALARS = [
     *(
         "start.sh",
         "../x",
@@ -88,7 +88,7 @@ _SCALARS = [
         "\u2028",
     ),
 ]
-_BLANKS = [
+BLANKS = [
     "\n",
     "\n  ",
     "\n    ",
@@ -106,19 +106,17 @@ _BLANKS = [
 ]
 
 _yaml_text = st.lists(
-    st.one_of(
-        st.sampled_from(_KEYS), st.sampled_from(_SCALARS), st.sampled_from(_BLANKS), st.text(max_size=4)
-    ),
+    st.one_of(st.sampled_from(KEYS), st.sampled_from(SCALARS), st.sampled_from(BLANKS), st.text(max_size=4)),
     max_size=40,
 ).map("".join)
 
 _plain_keys = st.one_of(
-    st.sampled_from(_KEYS), st.sampled_from(_SCALARS), st.integers(), st.booleans(), st.none()
+    st.sampled_from(KEYS), st.sampled_from(SCALARS), st.integers(), st.booleans(), st.none()
 )
 _values = st.recursive(
     st.one_of(
-        st.sampled_from(_SCALARS),
-        st.sampled_from(_KEYS),
+        st.sampled_from(SCALARS),
+        st.sampled_from(KEYS),
         st.integers(),
         st.floats(),
         st.booleans(),
@@ -138,7 +136,7 @@ def _dumped(value: object) -> bytes:
 
 #: Bytes that a YAML file may hold: well-formed with the wrong content, almost well-formed, and anything at all.
 yaml_bytes = st.one_of(
-    st.dictionaries(st.sampled_from(_KEYS), _values, max_size=6).map(_dumped),
+    st.dictionaries(st.sampled_from(KEYS), _values, max_size=6).map(_dumped),
     _values.map(_dumped),
     _yaml_text.map(lambda text: text.encode("utf-8", "surrogatepass")),
     st.sampled_from(
@@ -147,7 +145,7 @@ yaml_bytes = st.one_of(
     st.binary(max_size=60),
 )
 
-_JINJA = [
+JINJA = [
     *(
         "{{ ",
         " }}",
@@ -252,4 +250,4 @@ _JINJA = [
 ]
 
 #: Templates, most of them wrong.
-jinja = st.lists(st.one_of(st.sampled_from(_JINJA), st.text(max_size=3)), max_size=25).map(" ".join)
+jinja = st.lists(st.one_of(st.sampled_from(JINJA), st.text(max_size=3)), max_size=25).map(" ".join)

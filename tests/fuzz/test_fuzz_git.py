@@ -7,7 +7,6 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paiwatch.sources import listing
 from tests.fuzz.soup import thorough
 from tests.sources.origins import a_repository, git
 
@@ -91,28 +90,3 @@ def test_any_commit_is_listed_and_told_of(
             assert len(repository.log(first, tree.revision.id)) == len(history) - 1
         finally:
             repository.close()
-
-
-records = st.lists(
-    st.one_of(
-        st.binary(max_size=8),
-        st.sampled_from([b":100644 100644 " + b"a" * 40 + b" " + b"b" * 40 + b" M", b"f", b"a" * 40]),
-    ),
-    max_size=6,
-).map(b"\0".join)
-
-
-@thorough()
-@given(st.binary(max_size=200))
-def test_any_bytes_are_a_commit_with_a_subject(content: bytes) -> None:
-    revision = listing.parse_commit("a" * 40, content)
-
-    assert revision.subject.isprintable()
-    assert revision.author.isprintable()
-    assert revision.at >= 0
-
-
-@thorough()
-@given(records)
-def test_refs_are_read_from_any_bytes(output: bytes) -> None:
-    assert all("\t" not in oid for oid in listing.parse_refs(output).values())
