@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from paiwatch.catalog import paths, watch
 from paiwatch.catalog.catalog import declare
@@ -79,13 +80,14 @@ def settings(content: bytes) -> None:
 
 def document(content: bytes) -> None:
     """What PyYAML says, or why not; plain values cross to the parsers and back."""
-    for dialect in Dialect:
+    for dialect in Dialect:  # the strict one also reads '=' as text, for which PyYAML has no value
         found = yamltext.parse(content, file="f.yaml", dialect=dialect)
         check(found.problems)
         if found.value is None or found.problems:
             continue
-        said = list(yaml.load_all(content.decode("utf-8-sig"), Loader=yaml.CSafeLoader))
-        assert fingerprint([found.value]) == fingerprint(said)
+        with suppress(ConstructorError):
+            said = list(yaml.load_all(content.decode("utf-8-sig"), Loader=yaml.CSafeLoader))
+            assert fingerprint([found.value]) == fingerprint(said)
         with suppress(wire.WireError):
             assert fingerprint(wire.decode(wire.encode(found.value))) == fingerprint(found.value)
     yamlplain.respelled(content.decode(errors="replace"))
