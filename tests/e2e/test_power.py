@@ -121,6 +121,39 @@ def said(wreck: Wreck) -> str:
     return "".join(file.read_text() for file in (wreck.state / "runs" / "talker").iterdir())
 
 
+def test_cut_again_and_again_in_its_very_first_start_it_begins_again(wreck: Wreck, disk: Disk) -> None:
+    for place in ("record.created", "record.uncommitted", "source.fetched", "snapshot.taken", "plan.held"):
+        wreck.start(place, at_once=True)
+        wreck.die(place)
+        disk.cut()
+    wreck.start()
+    wreck.recover("plan.held")
+
+    assert {run["outcome"] for run in wreck.runs()} == {"succeeded"}
+
+
+def test_cut_again_and_again_while_it_settles_the_past_and_mends_its_mirror_it_converges(
+    wreck: Wreck, disk: Disk
+) -> None:
+    wreck.start("script.started")
+    wreck.recover("the beginning")
+    wreck.mark("slow", "db")
+    wreck.pull()
+    wreck.raise_value("db")
+    wreck.die("script.started")
+    disk.cut()
+    wreck.unmark()
+
+    for place in ("past.swept", "past.interrupted", "past.abandoned", "past.cleared", "source.recreated"):
+        wreck.start(place, at_once=True)
+        wreck.die(place)
+        disk.cut()
+    wreck.start()
+    wreck.recover("source.recreated")
+
+    assert [run["outcome"] for run in wreck.runs()][-3:] == ["interrupted", "succeeded", "succeeded"]
+
+
 @KINDS
 def test_what_a_finished_run_said_is_there_after_a_cut(wreck: Wreck, disk: Disk) -> None:
     add_talker(wreck, "true")
