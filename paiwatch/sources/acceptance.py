@@ -12,6 +12,7 @@ from pathlib import Path
 
 from paiwatch import private
 from paiwatch.errors import ConfigError, StalledError, TransientError
+from paiwatch.failpoint import reach
 from paiwatch.snapshot import Revision
 from paiwatch.sources.ancestry import Ancestry
 from paiwatch.sources.rules import History, Refusal, Rules, Verify, named
@@ -147,6 +148,7 @@ class Acceptance:
             private.write_file(fresh, json.dumps(asdict(accepted)).encode(), durable=True)
             fresh.replace(self._file)
             private.sync_folder(self._file.parent)
+            reach("source.accepted")
         except OSError as fault:
             raise TransientError(
                 f"{self._file}: cannot be written: {fault.strerror}; see to the disk"

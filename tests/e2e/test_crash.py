@@ -260,3 +260,30 @@ def test_a_second_daemon_is_refused_at_once_and_told_who_holds_the_state_folder(
 
     assert f"{wreck.state}: in use by paiwatch run, pid {wreck.lab.process.pid}, since 20" in said
     assert wreck.ask(verb="progress")["settled"]
+
+
+def insist_on_all(wreck: Wreck) -> None:
+    """Each command, again for as long as the disk refuses it."""
+    for verb in ("suspend", "resume", "rollback", "retry", "adopt"):
+        wreck.insist(verb, "lone")
+
+
+@pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "EACCES"])
+def test_a_disk_that_fails_once_at_every_place_is_recovered_from_alone(wreck: Wreck, fault: str) -> None:
+    wreck.start(",".join(f"{place}:1:{fault}" for place in _PLACES))
+    wreck.recover("the beginning")
+    wreck.raise_value("lone")
+    wreck.recover("the second commit")
+    before = len(wreck.runs())
+
+    wreck.pull()
+    change_around(wreck)
+    wreck.recover(f"{fault} in a commit")
+    insist_on_all(wreck)
+    approve_all(wreck)
+    wreck.recover(f"{fault} in commands")
+
+    outcomes = {run["outcome"] for run in wreck.runs()[before:]}
+    assert outcomes <= {"succeeded", "interrupted"}, wreck.lab.log()[-4000:]
+    assert wreck.lab.process is not None
+    assert wreck.lab.process.poll() is None
