@@ -19,6 +19,7 @@ from tests.e2e.audit import rows
 from tests.e2e.nursery import Nursery
 from tests.e2e.power import HARSH, ORDERED, Disk, Kind
 from tests.e2e.test_crash import FIXTURES, SCENES, Scene
+from tests.e2e.test_disk import fill
 from tests.e2e.wreck import Wreck
 
 #: Wherever something was just made durable, or is half made.
@@ -210,6 +211,25 @@ def test_cut_in_a_migration_the_next_start_completes_it_and_the_copy_is_whole(
             assert copy.execute("select version from schema_version").fetchall() == [(1,)], place
 
     assert rows(wreck.state, "select version from schema_version") == [{"version": newest()}]
+
+
+def test_cut_while_the_disk_is_full_it_waits_again_and_then_converges(wreck: Wreck) -> None:
+    def is_told() -> bool:
+        return "free space" in str(wreck.ask(verb="progress").get("faults"))
+
+    with power.disk(wreck.state, HARSH, size=16 << 20) as disk:
+        wreck.start()
+        wreck.recover("the beginning")
+        full = fill(wreck.lab)
+        os.sync()
+        wreck.raise_value("db")
+        wreck.lab.wait_until(is_told, "the outage is told")
+
+        disk.cut()
+        wreck.start()
+        wreck.lab.wait_until(is_told, "it is told again")
+        full.unlink()
+        wreck.recover("the cut")
 
 
 def test_the_last_good_commit_outlives_a_cut_where_the_other_side_has_it_no_more(
