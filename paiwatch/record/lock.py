@@ -2,6 +2,7 @@
 
 An flock: it goes with its holder, however that ends, so there is never a stale one to remove. Only a script that a dead holder
 was about to start has it for an instant longer, until it is bash: that is waited for, because it is found by its marker only then.
+The folder itself is locked as well: whoever tidies up may remove the file, and would let a second one in.
 """
 
 import fcntl
@@ -18,6 +19,7 @@ from paiwatch import disk, private
 from paiwatch.errors import BusyError, StoreError
 
 _PATIENCE = 5.0  # seconds that what a dead holder was about to start may take
+_BRIEFLY = 0.5  # the same, once it has let the file go
 _PAUSE = 0.005  # seconds between two tries
 
 
@@ -27,14 +29,18 @@ class StateLock:
     def __init__(self, state: Path, *, command: str = "run") -> None:
         self._file = state / "lock"
         self._command = command
-        self._descriptor = -1
+        self._descriptor = self._folder = -1
 
     def __enter__(self) -> Self:
         """Take it. Raises BusyError naming the holder, StoreError when the folder cannot be used."""
         try:
             private.make_folder(self._file.parent, durable=True)
             self._descriptor = self._take()
+            self._folder = self._take_folder()
             self._sign()
+        except BusyError:
+            self._let_go()
+            raise
         except OSError as error:
             self._let_go()
             raise StoreError(f"{self._file}: cannot be written: {disk.explain(error)}") from error
@@ -48,9 +54,10 @@ class StateLock:
         self._let_go()
 
     def _let_go(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = -1
+        for descriptor in (self._descriptor, self._folder):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._descriptor = self._folder = -1
 
     def _take(self) -> int:
         """The locked descriptor. Whoever removed or replaced the file meanwhile left us with a lock on nothing: again."""
@@ -69,6 +76,27 @@ class StateLock:
             if self._is_still(descriptor):
                 return descriptor
             os.close(descriptor)
+
+    def _take_folder(self) -> int:
+        """The locked descriptor of the folder, -1 where a file system locks no folders (NFS): the file must do there."""
+        deadline = time.monotonic() + _BRIEFLY
+        descriptor = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(_PAUSE)
+                    continue
+                os.close(descriptor)
+                raise BusyError(
+                    f"{self._file.parent}: in use by another paiwatch, whose {self._file.name} file was removed or replaced; "
+                    f"`fuser -v {self._file.parent}` names it; end it before you start another"
+                ) from None
+            except OSError:
+                os.close(descriptor)
+                return -1
+            return descriptor
 
     def _is_still(self, descriptor: int) -> bool:
         try:

@@ -45,9 +45,7 @@ class Wreck:
     def build(cls, root: Path, *, more: str = "") -> "Wreck":
         """Laid out, nothing started. `more` is added to the settings."""
         retries = "retries: {attempts: 2, first: 50ms, max: 50ms}"
-        lab = Platform(
-            root, repo=f"file://{root}/config.git", source_options=", history: fast-forward-only"
-        )
+        lab = Platform(root, repo=f"file://{root}/config.git", source_options=", history: fast-forward-only")
         lab.operators = f"{{parallel: 4, timeout: 30s, grace: 2s, log_limit: 64KiB, {retries}}}"
         wreck = cls(lab)
         lab.build({})

@@ -89,6 +89,23 @@ def test_a_lock_on_a_removed_file_is_no_lock(tmp_path: Path) -> None:
         assert not lock._is_still(lock._descriptor)
 
 
+def test_whoever_removes_the_file_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "link").symlink_to("state")
+    with StateLock(tmp_path / "state"):
+        for name in ("state", "link"):
+            (tmp_path / "state" / "lock").unlink()
+            with (
+                pytest.raises(
+                    BusyError, match=rf"{name}: in use by another paiwatch, whose lock file was removed"
+                ),
+                StateLock(tmp_path / name),
+            ):
+                pytest.fail("two hold it")
+    with StateLock(tmp_path / "link"):
+        pass
+
+
 def test_the_folder_and_file_are_private(tmp_path: Path) -> None:
     with StateLock(tmp_path / "a" / "state"):
         modes = [
