@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from paiwatch.catalog import paths
 from paiwatch.catalog.service import Service
+from paiwatch.catalog.standins import FOLLOW
 from paiwatch.documents import shape
 from paiwatch.documents.document import Document, Path
 from paiwatch.problem import Problem, Severity
@@ -69,7 +70,9 @@ def _kind_faults(folder: _Folder) -> Iterator[Problem]:
     """Submodules, and links that leave the folder."""
     for path, entry in folder.entries.items():
         if entry.mode is Mode.SUBMODULE:
-            yield folder.file_problem(path, "is a git submodule", "copy its files into the deploy folder")
+            yield folder.file_problem(
+                path, "is a git submodule that is not followed", f"copy its files here, or {FOLLOW}"
+            )
         elif entry.mode is Mode.LINK and paths.resolve(path, folder.target(path)) is None:
             yield folder.file_problem(
                 path, "is a symbolic link that leaves the deploy folder", "copy the file here instead"

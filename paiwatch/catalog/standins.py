@@ -9,6 +9,9 @@ from paiwatch.snapshot import Entry, Mode, Tree
 
 ATTRIBUTES = ".gitattributes"
 
+FOLLOW = "write 'submodules: on' into config.yaml (and no 'update = none' into .gitmodules)"
+"""How the files of a submodule come into the tree."""
+
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _LARGEST_POINTER = 1024  # bytes; see the Git LFS specification
 
@@ -74,8 +77,8 @@ def submodule_problems(tree: Tree) -> Iterator[Problem]:
                 yield Problem(
                     file=paths.shown(path),
                     severity=Severity.WARNING,
-                    message="is a git submodule; submodules are not followed, so there is nothing here for scripts",
-                    remedy="put its files into the tree, or let a script fetch them",
+                    message="is a git submodule that is not followed, so there is nothing here for scripts",
+                    remedy=f"put its files into the tree, or {FOLLOW}",
                     service=paths.shown(component) if below else "",
                 )
 

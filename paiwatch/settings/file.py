@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +24,8 @@ OVERRIDES: Mapping[str, tuple[str, str]] = {
     "PAIWATCH_LOG_FORMAT": ("log", "format"),
     "PAIWATCH_PARALLEL": ("operators", "parallel"),
 }
+
+_SWITCHES, _WORDS = ("verify", "submodules"), ("off", "on")  # keys for which these are words like any other
 
 _SECTIONS: Mapping[str, type[Section]] = {"log": Logging, "operators": Operators}
 
@@ -97,18 +100,18 @@ def _document(path: Path) -> Document:
 def _text_problems(document: Document) -> list[Problem]:
     """What is wrong with the text; not that YAML 1.1 would read `verify: off` as false: it is kept as it is written."""
     found = list(document.problems)
-    for name in ("config", "src"):
-        key = document.locate((name, "verify"))
+    for where in product(("config", "src"), _SWITCHES):
+        key, value = document.locate(where), _value(document, *where)
         meant = [each for each in found if each.line == key.line and each.column > key.column]
         first = min(meant, key=lambda each: each.column, default=None)
-        if first is not None and first.message.startswith("'off' means") and _value(document, name) == "off":
+        if first is not None and value in _WORDS and first.message.startswith(f"'{value}' means"):
             found.remove(first)
     return found
 
 
-def _value(document: Document, name: str) -> object:
+def _value(document: Document, name: str, key: str) -> object:
     section = document.value.get(name) if isinstance(document.value, dict) else None
-    return section.get("verify") if isinstance(section, dict) else None
+    return section.get(key) if isinstance(section, dict) else None
 
 
 def _without_nulls(value: Any) -> Any:

@@ -22,6 +22,7 @@ _OF_REPO = (
     "allowed_signers",
     "keyring",
     "history",
+    "submodules",
 )
 _OF_DIRECTORY = ("settle", "look")
 _OF_TRANSPORT = {
@@ -150,9 +151,12 @@ def _signer_faults(name: str, source: Source, document: Document) -> Iterator[Pr
 
 
 def _disagreements(settings: Settings, document: Document) -> Iterator[Problem]:
-    """One branch has one history: it cannot be refused for config and taken for src."""
+    """One branch has one history and one tree: it cannot be refused for config and taken for src."""
     config, src = settings.config, settings.src
     is_one = bool(config.repo) and (config.repo, config.branch) == (src.repo, src.branch)
+    if is_one and config.submodules is not src.submodules:
+        message = "'config' and 'src' follow the same branch, one with its submodules and one without"
+        yield _error(document, ("src",), message, "give both the same 'submodules'")
     if is_one and config.rules != src.rules:
         message = "'config' and 'src' follow the same branch by different rules"
         remedy = "give both the same 'verify', 'allowed_signers', 'keyring' and 'history'"

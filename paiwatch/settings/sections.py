@@ -17,6 +17,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Submodules(StrEnum):
+    """Whether the files of a repository's submodules are part of its tree."""
+
+    OFF = "off"
+    ON = "on"
+
+
 class Source(Section):
     """Where one tree comes from: a git repository (`repo`) or a live directory (`directory`), exactly one of the two."""
 
@@ -56,10 +63,17 @@ class Source(Section):
     """verify: file with gpg keys whose signatures count (`gpg --export`), or a folder of such files."""
     history: History = History.ANY
     """any: the branch may be rewritten; fast-forward-only: a rewritten branch waits for `paiwatch accept-rewrite`."""
+    submodules: Submodules = Submodules.OFF
+    """off: a submodule brings nothing, and is an error in a deploy folder; on: its files are in the tree, as of the commit named."""
     settle: Duration = 0.5
     """Live directory: quiet time after the last file event before it is read."""
     look: Span = 300.0
     """Live directory: a full look this often, whatever the events say."""
+
+    @property
+    def follows_submodules(self) -> bool:
+        """Whether submodules are fetched."""
+        return self.submodules is Submodules.ON
 
     @property
     def rules(self) -> Rules:

@@ -134,7 +134,13 @@ def prune(top: Path, *, keep: Collection[str]) -> tuple[str, ...]:
     A setting that names another repository or branch has a mirror of its own, and nobody comes back for the old one.
     """
     mirrors = sorted(held.parent for held in top.glob("*/held"))
-    return tuple(home.name for home in mirrors if home.name not in keep and _is_removed(home))
+    return tuple(home.name for home in mirrors if not _is_kept(home.name, keep) and _is_removed(home))
+
+
+def _is_kept(name: str, keep: Collection[str]) -> bool:
+    """By its own name; or, as mirrors of submodules are, by that of their parent with a dot."""
+    parent, dot, _ = name.partition(".")
+    return name in keep or bool(dot and parent + dot in keep)
 
 
 def _is_removed(home: Path) -> bool:

@@ -10,9 +10,11 @@ from paiwatch.sources import refusal
 
 if TYPE_CHECKING:
     from paiwatch.settings.sections import Source
+    from paiwatch.sources.access import Access
     from paiwatch.sources.directory import LiveDirectory
     from paiwatch.sources.repository import Repository
     from paiwatch.sources.strict import StrictRepository
+    from paiwatch.sources.whole import WholeRepository
 
 
 def mirror_home(state: Path, source: "Source") -> Path:
@@ -21,6 +23,12 @@ def mirror_home(state: Path, source: "Source") -> Path:
     name = PurePosixPath(source.repo.rstrip("/")).name.removesuffix(".git")
     plain = "".join(letter for letter in name if letter.isalnum() or letter in "-_")
     return state / "sources" / f"{plain[-40:]}-{digest}"
+
+
+def mirror_names(state: Path, source: "Source") -> tuple[str, ...]:
+    """The mirrors that these settings need; a name with a dot at its end stands for all of its submodules'."""
+    name = mirror_home(state, source).name
+    return (name, f"{name}.") if source.follows_submodules else (name,)
 
 
 def live(source: "Source", state: Path) -> "LiveDirectory":
@@ -53,16 +61,50 @@ def strict(source: "Source", state: Path, lender: Path | None, recorded: str) ->
     )
 
 
+def whole(source: "Source", state: Path, lender: Path | None, recorded: str) -> "WholeRepository":
+    """The repository of these settings with its rules, and its submodules in place."""
+    from paiwatch.sources import access as admission  # noqa: PLC0415 (only who needs it pays for it)
+    from paiwatch.sources.strict import StrictRepository  # noqa: PLC0415
+    from paiwatch.sources.submodule_mirrors import Mirrors  # noqa: PLC0415
+    from paiwatch.sources.submodules import Parent  # noqa: PLC0415
+    from paiwatch.sources.whole import WholeRepository  # noqa: PLC0415
+
+    is_strict = source.rules.hold_something_up
+    inner = strict(source, state, lender, recorded) if is_strict else repository(source, state, lender)
+    way = admission.separate(_access(source, source.repo, kept=is_strict))
+    return WholeRepository(
+        inner,
+        Parent(
+            repository=inner.repository if isinstance(inner, StrictRepository) else inner,
+            address=way.repo,
+            access=way,
+        ),
+        Mirrors(mirror_home(state, source), lender=mirror_home(lender, source) if lender else None),
+        where=refusal.scrub(source.repo),
+    )
+
+
 def repository(
     source: "Source", state: Path, lender: Path | None, *, address: str = "", kept: bool = False
 ) -> "Repository":
     """The repository of these settings; `address` goes before theirs, `kept` says that its mirror must outlive a power cut."""
-    from paiwatch.sources.access import Access  # noqa: PLC0415
     from paiwatch.sources.repository import Repository  # noqa: PLC0415 (40 ms that a live directory does not need)
 
     lent = mirror_home(lender, source) / "git" / "objects" if lender else None
-    access = Access(
-        repo=address or source.repo,
+    access = _access(source, address or source.repo, kept=kept)
+    return Repository(
+        home=mirror_home(state, source),
+        branch=source.branch,
+        access=access,
+        lender=lent if lent is not None and os.access(lent, os.R_OK | os.X_OK) else None,
+    )
+
+
+def _access(source: "Source", address: str, *, kept: bool) -> "Access":
+    from paiwatch.sources.access import Access  # noqa: PLC0415 (only who needs it pays for it)
+
+    return Access(
+        repo=address,
         timeout=source.timeout,
         token_file=source.token_file,
         username=source.username,
@@ -71,10 +113,4 @@ def repository(
         kept=kept,
         ca_file=source.ca_file,
         max_fetch=source.max_fetch,
-    )
-    return Repository(
-        home=mirror_home(state, source),
-        branch=source.branch,
-        access=access,
-        lender=lent if lent is not None and os.access(lent, os.R_OK | os.X_OK) else None,
     )

@@ -73,9 +73,13 @@ class Repository:
         """
         if self._wake() and commit == self._brought:
             return
-        if self._parse(commit) is None:
-            self.mended(lambda: self._remote.fetch_commit(commit, self._ref))
-        self._brought = commit
+        before, self._brought = self._brought, commit  # what a new mirror has to have
+        try:
+            if self._parse(commit) is None:
+                self.mended(lambda: self._remote.fetch_commit(commit, self._ref))
+        except TransientError:
+            self._brought = before
+            raise
 
     def resolve(self, text: str) -> str:
         """The commit that a person's words mean: a branch, a tag, HEAD (the followed branch), an id, `main~2`.

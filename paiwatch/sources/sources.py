@@ -85,11 +85,10 @@ class Room:
         """See StrictRepository.accept_rewrite."""
 
         def accept(origin: Origin) -> Revision:
-            from paiwatch.sources.strict import StrictRepository  # noqa: PLC0415 (40 ms that others do not need)
-
-            if not isinstance(origin, StrictRepository):
+            accepts: Callable[[], Revision] | None = getattr(origin, "accept_rewrite", None)
+            if accepts is None:
                 raise ConfigError(f"{self.name}: takes any history; there is nothing to accept")
-            return origin.accept_rewrite()
+            return accepts()
 
         return await self._apart(accept)
 
@@ -140,7 +139,7 @@ class Sources:
             self._vigils.append(Vigil("src", src, nudges))
         self._mirrors = (
             state / "sources",
-            frozenset(origin.mirror_home(state, source).name for source in (config, src)),
+            frozenset(name for source in (config, src) for name in origin.mirror_names(state, source)),
         )
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -249,6 +248,8 @@ def _room(name: str, source: "Source", state: Path, lender: Path | None, recorde
     def build() -> Origin:
         if source.directory:
             return origin.live(source, state)
+        if source.follows_submodules:
+            return origin.whole(source, state, lender, recorded)
         if source.rules.hold_something_up:
             return origin.strict(source, state, lender, recorded)
         return origin.repository(source, state, lender)

@@ -40,6 +40,11 @@ class StrictRepository:
         self._acceptance.recall(lender=lender, recorded=recorded)
 
     @property
+    def repository(self) -> Repository:
+        """What it is made of."""
+        return self._repository
+
+    @property
     def refusal(self) -> Refusal | None:
         """Why the newest commit is not the one that is given, if it is not."""
         return self._acceptance.refusal

@@ -97,4 +97,5 @@ def test_submodules_among_the_components_are_warned_of() -> None:
         "src/web/vendor/lib": "web",
     }
     assert {problem.severity for problem in found.values()} == {Severity.WARNING}
-    assert "submodules are not followed" in str(found["src/whole"])
+    assert "is not followed" in str(found["src/whole"])
+    assert "submodules: on" in str(found["src/whole"])

@@ -1,0 +1,103 @@
+"""A repository with its submodules in place: whoever looks at its trees sees plain files only. Made of the parts that know how."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+
+from paiwatch.errors import StalledError, TransientError
+from paiwatch.problem import Problem
+from paiwatch.snapshot import Commit, Revision, Tree
+from paiwatch.sources.repository import Repository
+from paiwatch.sources.rules import Refusal, named
+from paiwatch.sources.strict import StrictRepository
+from paiwatch.sources.submodule_mirrors import Mirrors
+from paiwatch.sources.submodules import Parent, Submodules
+
+
+class WholeRepository:
+    """As the repository it is made of, for one thread. `parent` is that repository as its submodules see it."""
+
+    def __init__(
+        self, inner: Repository | StrictRepository, parent: Parent, mirrors: Mirrors, *, where: str
+    ) -> None:
+        self._inner = inner
+        self._parent = parent
+        self._mirrors = mirrors
+        self._submodules = Submodules(mirrors)
+        self._where = where
+        self._bare: Tree | None = None  # the last tree as git has it
+        self._whole: Tree | None = None  # and as it was given on
+        self._is_tidy = False
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """See StrictRepository.refusal."""
+        return self._inner.refusal if isinstance(self._inner, StrictRepository) else None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """See StrictRepository.problems."""
+        return self._inner.problems if isinstance(self._inner, StrictRepository) else ()
+
+    def look(self, *, folder: str, since: Tree | None = None, revision: str | None = None) -> Tree:
+        """See Repository.look. Raises TransientError while a submodule's commit cannot be had, StalledError if it never will."""
+        before = self._bare_of(since)
+        bare = self._inner.look(folder=folder, since=before, revision=revision)
+        if since is not None and bare is before:
+            self._mirrors.rest()
+            return since
+        try:
+            files = self._submodules.fill(self._parent, bare.files)
+        except TransientError as fault:
+            raise TransientError(f"{self._where}: commit {named(bare.revision)} {fault}") from fault
+        except StalledError as fault:
+            raise StalledError(
+                f"{self._where}: commit {named(bare.revision)} cannot be taken: {fault}"
+            ) from fault
+        self._bare, self._whole = bare, replace(bare, files=files)
+        if revision is None:
+            self._tidy()
+        return self._whole
+
+    def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """See Repository.read."""
+        wanted = tuple(dict.fromkeys(oids))
+        found: dict[str, bytes] = {}
+        for repository, held in self._submodules.holders(wanted).items():
+            found |= repository.read(held)
+            repository.rest()
+        return {**found, **self._inner.read(oid for oid in wanted if oid not in found)}
+
+    def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+        """See Repository.log; a commit that moved a submodule changed the files that differ in it."""
+        asked = tuple(dict.fromkeys(map(self._submodules.link_above, paths)))
+        return tuple(map(self._submodules.expanded, self._inner.log(since, until, asked)))
+
+    def accept_rewrite(self) -> Revision:
+        """See StrictRepository.accept_rewrite."""
+        assert isinstance(self._inner, StrictRepository)
+        return self._inner.accept_rewrite()
+
+    def abort(self) -> None:
+        """See Repository.abort."""
+        self._inner.abort()
+        self._mirrors.abort()
+
+    def close(self) -> None:
+        """See Repository.close."""
+        self._mirrors.close()
+        self._inner.close()
+
+    def _bare_of(self, since: Tree | None) -> Tree | None:
+        """The tree as git has it that `since` was made of, as long as it is remembered."""
+        if since is None or self._bare is None or self._whole is None or since.files is not self._whole.files:
+            return None
+        return replace(self._bare, folder=since.folder) if since.folder != self._bare.folder else self._bare
+
+    def _tidy(self) -> None:
+        """Once: nobody comes back for what an earlier paiwatch fetched and the tree names no more."""
+        if not self._is_tidy:
+            self._is_tidy = True
+            for gone in self._mirrors.keep_open_ones():
+                structlog.get_logger().info("mirror.removed", name=gone, why="no submodule needs it any more")
