@@ -103,7 +103,7 @@ def _notes(seen: View) -> Iterator[str]:
         names = ", ".join(
             f"{name} (renamed to {renamed[name]})" if name in renamed else name for name in seen.plan.kept
         )
-        yield f"kept, though gone from the tree (operators.removed: keep): {names}"
+        yield f"kept, though gone from the tree: {names}"
     if holds := view.holds_in_force(seen):
         now = time.time()
         yield "\n".join(f"held: {view.hold_text(hold, now=now)}" for hold in holds)

@@ -56,7 +56,7 @@ def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> F
     with History.open(state) as past:
         latest = next(iter(past.generations(limit=1)), None)
         accepted = past.generation(latest.id) if latest else None
-        holds, memory, held_plan = past.holds(), past.applied(), past.held_plan()
+        holds, memory, held_plan, absent = past.holds(), past.applied(), past.held_plan(), past.absent()
         last_runs = {name: runs.as_seen(run, is_alive=is_alive) for name, run in past.last_runs().items()}
     open_steps = (
         ()
@@ -71,8 +71,8 @@ def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> F
         holds=holds,
         last_runs=last_runs,
         steps=open_steps if reply is None else live.steps(reply),
-        kept=frozenset() if reply is None else live.names(reply, "kept"),
-        renamed={} if reply is None else dict(reply.get("renamed", {})),
+        kept=frozenset(absent) | (frozenset() if reply is None else live.names(reply, "kept")),
+        renamed={old: new for old, new in absent.items() if new},
         invalid=frozenset() if reply is None else live.names(reply, "invalid"),
         daemon=None if reply is None else live.daemon(reply),
         held_plan=held_plan,

@@ -16,6 +16,7 @@ from paiwatch.convergence.events import Retried
 from paiwatch.convergence.progress import progress
 from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import News
+from paiwatch.plan import pins
 from paiwatch.plan.applied import DOWN, EVERYTHING, HeldBy, Hold
 from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
@@ -106,7 +107,6 @@ async def _progress(desk: Desk, _: Request) -> Reply:
         "settled": decider.is_settled and not faults,
         "draining": course.is_draining,
         "kept": list(course.kept),
-        "renamed": {old: new for old, new in course.renamed.items() if seen and old not in seen.services},
         "invalid": sorted(seen.invalid) if seen else [],
         "problems": [str(problem) for problem in seen.problems] if seen else [],
         "faults": faults,
@@ -224,14 +224,24 @@ async def _adopt(desk: Desk, request: Request) -> Reply:
 
 
 async def adopt(desk: Desk, names: frozenset[str]) -> Reply:
-    """Record these services (all when empty) as applied at the present tree, running nothing."""
+    """Record these services (all of the tree when empty) as applied at the present tree, running nothing.
+
+    Of one that is gone from the tree nothing is remembered any more: that is what the tree asks for.
+    """
     desired = desk.desired
-    if unknown := sorted(names - desired.releases.keys()):
+    memory = await desk.writer.do(desk.record.memory)
+    gone = tuple(sorted(name for name in names if name in memory and not pins.exists(name, desired)))
+    if unknown := sorted(names - desired.releases.keys() - set(gone)):
         raise ConfigError(f"no release to adopt for: {', '.join(unknown)}; `paiwatch validate` says why")
-    chosen = tuple(sorted(names or desired.releases))
+    if busy := sorted(desk.course.machine.running.keys() & set(gone)):
+        raise ConfigError(f"{', '.join(busy)}: a script of it runs now; wait for its end")
+    chosen = tuple(sorted((names or desired.releases.keys()) - set(gone)))
     await desk.course.adopt(chosen)
+    if gone:
+        await desk.writer.do(lambda: desk.record.forget(gone))
+        await desk.course.refresh_holds()
     await desk.course.replan()
-    return {"services": list(chosen)}
+    return {"services": list(chosen), "forgotten": list(gone)}
 
 
 async def _approve(desk: Desk, request: Request) -> Reply:

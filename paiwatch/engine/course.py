@@ -87,7 +87,9 @@ class Course:
         self._latest: GenerationAccepted | None = None
         self.rollbacks = rollbacks
         self.wake_at: float | None = None  # when the machine wants a Tick, by its clock
-        self.renamed: dict[str, str] = {}  # what services gone from the tree are called now
+        self.absent: dict[str, str] | None = (
+            None  # gone from the tree and kept, to what they are called now; None: not read
+        )
         self.seen: Desired | None = None  # the newest look, usable or not
         self.desired: Desired | None = None  # the newest look that a plan can be made from
         self.generation, self.ids = seen_before  # of the newest generation, and its snapshot
@@ -103,7 +105,7 @@ class Course:
     @property
     def kept(self) -> tuple[str, ...]:
         """Services gone from the tree that policy keeps, as of the newest plan."""
-        return self._latest.plan.kept if self._latest else ()
+        return tuple(sorted(self.absent or {}))
 
     @property
     def held(self) -> HeldPlan | None:
@@ -176,7 +178,6 @@ class Course:
         self._latest = GenerationAccepted(
             generation=self.generation, config=revisions[0], src=revisions[1], plan=plan
         )
-        self.renamed |= plan.renamed
         self._tell(self._latest)
         await self.feed(Planned(plan=plan, generation=self.generation, holds=holds))
 
@@ -192,6 +193,7 @@ class Course:
         if (chance := await self.rollbacks.new_chances(self.desired)) is not None:
             await self.feed(chance)
         plan, memory = await self.compare(self.desired)
+        await self._note_absent(plan)
         is_open = await self._gate.opens(plan, memory)
         if (wished := self._wishes.rest(self.desired, memory)) is not None:
             plan = beside(plan, wished, self.desired, memory) if is_open else wished
@@ -260,6 +262,16 @@ class Course:
         return self._planner.plan(desired, memory), memory
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _note_absent(self, plan: Plan) -> None:
+        """Only the plan that meets a renamed service as new can tell: written down, so that a restart knows it too."""
+        known = self.absent
+        if known is None:
+            known = await self._writer.do(self._record.absent.read)
+        found = {name: plan.renamed.get(name) or known.get(name, "") for name in plan.kept}
+        if found != known:
+            await self._writer.insist(lambda: self._record.absent.write(found))
+        self.absent = found
 
     def _is_known(self, plan: Plan) -> bool:
         """Whether this plan is what already happens, or says that nothing is to happen for a snapshot already seen."""

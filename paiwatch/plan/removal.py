@@ -112,6 +112,6 @@ def _nothing_to_run(name: str, policy: Removal, *, prefix: str) -> Problem:
         file=f"{prefix}{name}",
         severity=Severity.WARNING,
         message=f"'{name}' is gone from the tree, but its last release has no {policy}-script, so it is kept",
-        remedy="stop it by hand",
+        remedy=f"stop it by hand, then `paiwatch adopt {name}` forgets it",
         service=name,
     )

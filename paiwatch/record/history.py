@@ -74,6 +74,10 @@ class History:
         """Failures in a row, by service and release digest."""
         return self._reader.failures() if self._reader else {}
 
+    def absent(self) -> Mapping[str, str]:
+        """Services gone from the tree that stay as they are, each with the name that it seems to have now ("" for none)."""
+        return self._reader.absent() if self._reader else {}
+
     def held_plan(self) -> HeldPlan | None:
         """The plan that waits for an approval, if one does."""
         return self._reader.held_plan() if self._reader else None

@@ -13,6 +13,7 @@ from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.record import encoding, retention, rollbacks, sqlite
+from paiwatch.record.absent import Absent
 from paiwatch.record.approvals import Approvals
 from paiwatch.record.encoding import milliseconds
 from paiwatch.record.known import Known
@@ -38,6 +39,7 @@ class Ledger:
         self._file = file
         self._connection = sqlite.open_writer(file)
         self.known = Known(self._transaction)
+        self.absent = Absent(self._transaction)
         self.approvals = Approvals(self._transaction)
         self.rollbacks = Rollbacks(self._transaction)
         self.lingering = LingeringRuns(self._transaction)
@@ -245,6 +247,14 @@ class Ledger:
                 _put_applied(connection, each)
                 connection.execute(DROP_FAILURES, {"key": each.service})
                 rollbacks.drop_pins(connection, (each.service,))
+
+    def forget(self, services: Iterable[str]) -> None:
+        """Nothing of these is remembered but what ran."""
+        with self._transaction("service.adopted") as connection:
+            for service in services:
+                for table in (applied, failures, holds):
+                    connection.execute(delete(table).where(table.c.service == service))
+                rollbacks.forget(connection, service)
 
     # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
 

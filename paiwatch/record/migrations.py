@@ -84,6 +84,9 @@ _FIFTH = (
     "ALTER TABLE runs ADD COLUMN lingering TEXT NOT NULL DEFAULT ''",
 )
 
+#: Services gone from the tree that stay as they are, and what they seem to have become.
+_SIXTH = ("CREATE TABLE absent (service TEXT PRIMARY KEY NOT NULL, renamed_to TEXT NOT NULL DEFAULT '')",)
+
 
 def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
     """A migration that carries these out in order."""
@@ -102,6 +105,7 @@ MIGRATIONS: Sequence[Migration] = (
     (3, _all(_THIRD)),
     (4, _all(_FOURTH)),
     (5, _all(_FIFTH)),
+    (6, _all(_SIXTH)),
 )
 
 

@@ -12,6 +12,7 @@ from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Kind
 from paiwatch.record import encoding, layout, lingering, rollbacks, sqlite
+from paiwatch.record.absent import read_absent
 from paiwatch.record.approvals import read_held
 from paiwatch.record.encoding import seconds
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
@@ -74,6 +75,11 @@ class Reader:
         """By service."""
         with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
             return rollbacks.read_applied(self._connection)
+
+    def absent(self) -> Mapping[str, str]:
+        """Services gone from the tree that stay as they are, each with the name that it seems to have now."""
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
+            return read_absent(self._connection)
 
     def held_plan(self) -> HeldPlan | None:
         """The plan that waits for an approval."""

@@ -178,3 +178,11 @@ approvals = Table(
     Column("digest", Words, primary_key=True),
     Column("at", Integer, nullable=False),
 )
+
+#: Services that are gone from the tree and stay as they are, as of the newest plan.
+absent = Table(
+    "absent",
+    metadata,
+    Column("service", Words, primary_key=True),
+    _text("renamed_to"),
+)

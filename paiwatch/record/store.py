@@ -23,6 +23,7 @@ from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Revision
 
 if TYPE_CHECKING:
+    from paiwatch.record.absent import Absent
     from paiwatch.record.approvals import Approvals
     from paiwatch.record.ledger import Ledger
     from paiwatch.record.lingering import LingeringRuns
@@ -82,6 +83,11 @@ class Record:
     def removing(self) -> frozenset[str]:
         """Services whose newest run was one of their removal: failures of theirs are of that."""
         return self._ledger.known.removing()
+
+    @property
+    def absent(self) -> "Absent":
+        """Services gone from the tree that stay as they are."""
+        return self._ledger.absent
 
     @property
     def approvals(self) -> "Approvals":
@@ -297,6 +303,14 @@ class Record:
         )
         self._applied |= fresh
         self._forget_failures(fresh.keys())
+
+    def forget(self, services: Collection[str]) -> None:
+        """These are gone from the tree, and a person says that nothing of them is left to do."""
+        self._ledger.forget(services)
+        for service in services:
+            self._applied.pop(service, None)
+            self._holds.pop(service, None)
+        self._forget_failures(services)
 
     # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -71,7 +71,7 @@ def test_a_service_that_came_and_one_that_went(history: History) -> None:
     result = history.world.paiwatch("plan", "--from-src", first)
 
     assert "start     new" in result.stdout
-    assert "kept, though gone from the tree (operators.removed: keep): web" in result.stdout
+    assert "kept, though gone from the tree: web" in result.stdout
 
 
 def test_a_watched_file_is_a_reason(history: History) -> None:

@@ -36,6 +36,38 @@ def test_a_new_name_is_a_removal_and_a_start_that_know_of_each_other(platform: P
     assert told["shop"][-1]["detail"] == "renamed from 'app', which had most of its files"
 
 
+def test_what_is_kept_and_its_new_name_are_remembered(platform: Platform) -> None:
+    settings = platform.root / "config.yaml"
+    settings.write_text(settings.read_text().replace("removed: stop", "removed: keep"))
+    components = platform.root / "tree" / "src"
+    (components / "app").rename(components / "shop")
+    platform.cli("once")
+
+    for _ in range(2):
+        (app,) = (line for line in platform.cli("status").splitlines() if line.startswith("app"))
+        assert "kept" in app
+        assert app.endswith("renamed to shop")
+        platform.cli("once")
+
+    (components / "shop").rename(components / "app")
+    platform.cli("once")
+    states = {row["name"]: row["state"] for row in platform.json("status")["services"]}
+    assert (states["app"], states["shop"]) == ("up-to-date", "kept")
+
+
+def test_a_removal_that_fails_can_be_given_up(platform: Platform) -> None:
+    platform.add("app", ("web",), stop="exit 7")
+    platform.cli("once")
+    (platform.root / "tree/src/app").rename(platform.root / "app")
+    platform.cli("once", code=1)
+    tries = began(platform).count("stop app")
+
+    assert "forgot app" in platform.cli("adopt", "app")
+    platform.cli("once")
+    assert began(platform).count("stop app") == tries
+    assert "no release to adopt for: app" in platform.cli("adopt", "app", code=2)
+
+
 def test_dependents_go_first_and_the_last_ones_wait_for_an_approval(platform: Platform) -> None:
     before = len(began(platform))
     components = platform.root / "tree" / "src"
