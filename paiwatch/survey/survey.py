@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from paiwatch.catalog.catalog import Catalog
+from paiwatch.catalog.service import Operator
 from paiwatch.documents import yamlplain
 from paiwatch.errors import StalledError
 from paiwatch.model.reads import Sight
@@ -23,6 +24,8 @@ from paiwatch.survey.outcomes import Outcomes, assembled_in_full, contents_of, s
 _YAML = Yaml(
     load_all=yamlplain.load_all, dump=yamlplain.dump, bad=yamlplain.BadYamlError, version=yamlplain.VERSION
 )
+
+_VERBS = frozenset(map(str, Operator))
 
 
 class Survey:
@@ -138,7 +141,10 @@ class Survey:
         self._rendered_from = configuration
 
     def _secrets(self, configuration: Configuration, catalog: Catalog) -> frozenset[str]:
-        """Values that no text may show: of cluster_cfg, and of the `env` of services."""
+        """Values that no text may show: of cluster_cfg, and of the `env` of services.
+
+        The name of a service or an operator is no secret, even as a password: without such words no text says anything.
+        """
         if catalog is not self._declared[0]:
             values = (
                 value
@@ -147,7 +153,7 @@ class Survey:
                 if self._secret.search(key)
             )
             self._declared = catalog, frozenset(values)
-        return self._declared[1].union(*configuration.secrets.values())
+        return self._declared[1].union(*configuration.secrets.values()) - catalog.services.keys() - _VERBS
 
 
 def _in_full(known: Release | None, rendered: Release) -> Release:

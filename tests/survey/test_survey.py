@@ -91,6 +91,13 @@ def test_a_snapshot_becomes_services_with_releases() -> None:
     assert desired.secrets == {"hunter22"}
 
 
+def test_the_name_of_a_service_or_an_operator_is_no_secret_for_that_would_hide_it_everywhere() -> None:
+    sections = "grafana: {password: grafana, token: refresh, secret: hunter22}"
+    shop = Shop({"conf/services-configuration.yaml": sections}, a_component("grafana"))
+
+    assert shop.look(a_survey()).secrets == {"hunter22"}
+
+
 def test_bytes_of_rendered_files_are_made_on_demand() -> None:
     shop, survey = a_shop(), a_survey()
     desired = shop.look(survey)
