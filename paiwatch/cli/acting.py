@@ -67,5 +67,7 @@ def _refuse(reply: Reply) -> None:
 
 
 def finish(call: Call, reply: Reply, text: str) -> None:
-    """Print the outcome in the form asked for."""
+    """Print the outcome in the form asked for; a remark goes beside it."""
+    if reply.get("remark"):
+        click.secho(f"paiwatch: {reply['remark']}", err=True, fg="yellow")
     click.echo(json.dumps(dict(reply), indent=2) if call.wants_json else text)

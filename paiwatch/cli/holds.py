@@ -24,5 +24,10 @@ def suspend(call: Call, service: str | None, reason: str) -> None:
 def resume(call: Call, service: str | None) -> None:
     """Take back `paiwatch suspend` for SERVICE (or the one for all)."""
     reply = obey(call, {"verb": "resume", "service": service})
-    what = service or "everything"
-    finish(call, reply, f"{what} resumed" if reply["resumed"] else f"{what} was not suspended")
+    if reply["resumed"]:
+        finish(call, reply, f"{service or 'every service'} resumed")
+        return
+    as_one = "; `paiwatch resume SERVICE` takes back the suspension of one"
+    finish(
+        call, reply, f"{service} was not suspended" if service else f"there was no suspension of all{as_one}"
+    )

@@ -150,6 +150,9 @@ def steps(seen: View) -> str:
 
 def _exceptions(seen: View, at: str) -> Iterator[str]:
     """Services that do not run what is asked for, though no step is planned for them."""
+    if seen.desired.is_broken:
+        yield f"{at} cannot be used, so the last good state stays"
+        return
     if invalid := sorted(seen.desired.invalid):
         yield f"{', '.join(invalid)} cannot run as {at} has it"
     if pinned := sorted(pins.pinned(seen.memory)):

@@ -5,6 +5,7 @@ Requests are plain mappings, checked here; replies are plain mappings, the last 
 """
 
 import asyncio
+import difflib
 import os
 from collections.abc import AsyncIterator
 from functools import partial
@@ -132,9 +133,8 @@ async def _nudge(desk: Desk, _: Request) -> Reply:
 
 async def _retry(desk: Desk, request: Request) -> Reply:
     services = frozenset(request.get("services", ()))
-    for service in sorted(services):
-        _check_known(desk, service)
-    return await desk.decider.between_events(lambda: retry(desk, services))
+    remark = "; ".join([said for service in sorted(services) if (said := await _unheard_of(desk, service))])
+    return {**await desk.decider.between_events(lambda: retry(desk, services)), "remark": remark}
 
 
 async def retry(desk: Desk, services: frozenset[str]) -> Reply:
@@ -164,7 +164,7 @@ async def _lift_interrupted(desk: Desk, services: frozenset[str]) -> set[str]:
 
 async def _suspend(desk: Desk, request: Request) -> Reply:
     service = _one(request)
-    _check_known(desk, service)
+    remark = await _unheard_of(desk, service)
     hold = Hold(
         service=service,
         by=HeldBy.SUSPENDED,
@@ -182,7 +182,7 @@ async def _suspend(desk: Desk, request: Request) -> Reply:
         await desk.course.refresh_holds()
 
     await desk.decider.between_events(work)
-    return {}
+    return {"remark": remark}
 
 
 async def _resume(desk: Desk, request: Request) -> Reply:
@@ -208,14 +208,19 @@ def _one(request: Request) -> str:
     return service or EVERYTHING
 
 
-def _check_known(desk: Desk, service: str) -> None:
+async def _unheard_of(desk: Desk, service: str) -> str:
+    """A remark on a service of which nobody knows, while the tree was not looked at. Raises ConfigError once it was."""
     desired = desk.course.desired
-    if (
-        desired is not None
-        and service != EVERYTHING
-        and service not in desired.services.keys() | desired.invalid
-    ):
-        raise ConfigError(f"there is no service {service!r}; `paiwatch status` lists them")
+    known = set(await desk.writer.do(desk.record.memory))
+    if desired is not None:
+        known |= desired.services.keys() | desired.invalid
+    if service == EVERYTHING or service in known:
+        return ""
+    close = difflib.get_close_matches(service, sorted(known), n=1)
+    remedy = f"did you mean {close[0]!r}?" if close else "`paiwatch status` lists them"
+    if desired is None:
+        return f"no service {service!r} was ever applied; {remedy}"
+    raise ConfigError(f"there is no service {service!r}; {remedy}")
 
 
 async def _adopt(desk: Desk, request: Request) -> Reply:

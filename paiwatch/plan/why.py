@@ -29,6 +29,9 @@ def why_not(service: str, desired: Desired, memory: Memory, plan: Plan) -> tuple
     """Why a service has no step in this plan. Empty when it has one: `explain` tells about that."""
     if any(step.id.service == service for step in plan.steps):
         return ()
+    if desired.is_broken:
+        config, src = desired.snapshot.ids
+        return (f"config {config[:8]} with src {src[:8]} cannot be used, so the last good state stays",)
     desired = pins.substitute(desired, memory)
     wanted = changes.split(desired)
     if service in wanted.broken:
@@ -56,7 +59,7 @@ def _tell_absent(service: str, memory: Memory, plan: Plan) -> str:
     if service in plan.kept:
         became = f", renamed to '{plan.renamed[service]}'," if service in plan.renamed else ""
         return f"'{service}' is gone from the tree{became} and kept: release {memory[service].archived[:8]} stays as it is"
-    return f"there is no service '{service}', neither in the tree nor in the record"
+    return f"'{service}' is not in the tree, and nothing of it is applied"
 
 
 def _tell_left_out(service: str, kind: Kind, wanted: Wanted, memory: Memory) -> str:

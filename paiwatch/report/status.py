@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import EVERYTHING, Applied, HeldBy, Hold, Memory, Pin
 from paiwatch.plan.guard import HeldPlan
@@ -120,9 +121,9 @@ class Status:
 def status(facts: Facts) -> Status:
     """Where every service stands that the record or the daemon knows."""
     held = {name for name in facts.holds if name != EVERYTHING}
-    names = facts.memory.keys() | held | facts.last_runs.keys() | {step.service for step in facts.steps}
-    names |= _awaiting(facts)
+    recent = {name for name, run in facts.last_runs.items() if name in facts.memory or not _ended_it(run)}
     open_steps = _open_steps(facts.steps)
+    names = facts.memory.keys() | held | recent | open_steps.keys() | _awaiting(facts)
     lines = tuple(
         _line(name, open_steps.get(name), facts) for name in sorted(names | facts.kept | facts.invalid)
     )
@@ -136,6 +137,11 @@ def status(facts: Facts) -> Status:
         daemon=facts.daemon,
         held_plan=facts.held_plan,
     )
+
+
+def _ended_it(run: RunRow) -> bool:
+    """Whether nothing of the service was left by this run: of a component that is gone, only its history tells then."""
+    return run.outcome is Outcome.SUCCEEDED and run.operator in {Operator.STOP, Operator.DELETE}
 
 
 def _awaiting(facts: Facts) -> frozenset[str]:
@@ -178,8 +184,8 @@ def _applied(memory: Applied | None) -> Applied | None:
 
 def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
     """The one word. What happens now comes before what a person said, that before what the tree and the past say."""
-    if step is not None and step.state in {"running", "waiting", "backing-off"}:
-        return State(step.state)
+    if (present := _present(step, facts.last_runs.get(name))) is not None:
+        return present
     hold = facts.holds.get(name) or facts.holds.get(EVERYTHING)
     if hold is not None and hold.by is not HeldBy.QUARANTINED:
         return State(str(hold.by)) if hold.done else State.UNFINISHED
@@ -191,6 +197,13 @@ def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
         return State.FAILED if step.state == "failed" else State.BLOCKED
     memory = facts.memory.get(name)
     return _of_the_tree(name, facts) or _remembered(memory, facts.last_runs.get(name))
+
+
+def _present(step: LiveStep | None, last: RunRow | None) -> State | None:
+    """What happens now, if anything does."""
+    if step is not None and step.state in {"running", "waiting", "backing-off"}:
+        return State(step.state)
+    return State.RUNNING if last is not None and last.outcome is None else None  # by an earlier plan
 
 
 def _of_the_tree(name: str, facts: Facts) -> State | None:
@@ -208,8 +221,6 @@ def _applies(hold: Hold, memory: Applied | None) -> bool:
 
 def _remembered(memory: Applied | None, last: RunRow | None) -> State:
     """What the record alone tells."""
-    if last is not None and last.outcome is None:
-        return State.RUNNING
     if memory is not None and memory.touched:
         return State.INTERRUPTED if last is not None and last.outcome is Outcome.INTERRUPTED else State.FAILED
     if memory is not None and memory.pin is not None:

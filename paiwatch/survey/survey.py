@@ -172,8 +172,8 @@ def _missing_folders(snapshot: Snapshot) -> tuple[Problem, ...]:
     trees = (("config", snapshot.config), ("src", snapshot.src))
     return tuple(
         Problem(
-            file=f"{role}: {tree.folder}",
-            message=f"the folder does not exist in {tree.revision.short}"
+            file=role,
+            message=f"the folder '{tree.folder}' does not exist in {tree.revision.short}"
             if tree.prefix
             else f"there is no file in {tree.revision.short}",
             remedy=f"correct '{role}.folder' in the settings, or put the folder back"

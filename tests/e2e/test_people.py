@@ -152,3 +152,13 @@ def test_delete_asks_and_without_a_terminal_refuses(platform: Platform) -> None:
 
     platform.cli("service", "delete", "-n", "top", "--yes")
     assert states(platform)["top"] == "deleted"
+
+
+def test_a_slip_in_a_name_suspends_and_retries_nobody_unseen(platform: Platform) -> None:
+    for verb in (("suspend", "bse", "--reason", "night"), ("retry", "bse")):
+        assert "there is no service 'bse'; did you mean 'base'?" in platform.cli(*verb, code=2)
+
+    platform.stop()
+    remark = platform.json("suspend", "bse", "--reason", "night")["remark"]
+    assert remark == "no service 'bse' was ever applied; did you mean 'base'?"
+    assert "bse was not suspended" not in platform.cli("resume", "bse")

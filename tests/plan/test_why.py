@@ -45,6 +45,15 @@ def test_up_to_date_and_not_following() -> None:
     )
 
 
+def test_of_a_tree_that_cannot_be_used_nothing_is_told_of_one_service() -> None:
+    desired = replace(a_desired(a_service("a")), problems=(Problem(file="src", message="it is gone"),))
+    memory = {"a": an_applied(a_release("a"))}
+
+    (told,) = why_not("a", desired, memory, build(desired, memory, POLICY))
+
+    assert told.endswith(" cannot be used, so the last good state stays")
+
+
 def test_errors_kept_unknown_and_inert() -> None:
     problem = Problem(file="src/a/deploy/service.yaml", line=3, message="it is wrong", service="a")
     desired = replace(
@@ -59,5 +68,8 @@ def test_errors_kept_unknown_and_inert() -> None:
         f"its last good release {memory['a'].digest[:8]} stays as it is",
     )
     assert "gone from the tree and kept" in why_not("gone", desired, memory, plan)[0]
-    assert "there is no service 'nobody'" in why_not("nobody", desired, memory, plan)[0]
+    assert (
+        "'nobody' is not in the tree, and nothing of it is applied"
+        in why_not("nobody", desired, memory, plan)[0]
+    )
     assert "no start-script" in why_not("mute", desired, memory, plan)[0]

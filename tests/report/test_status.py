@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, HeldBy, Hold, Pin, PinnedBy
 from paiwatch.plan.guard import HeldPlan
@@ -136,12 +137,25 @@ def facts(
             State.RUNNING,
             id="running-wins",
         ),
+        pytest.param(
+            facts(TOUCHED, a_run(None), steps=(a_step("blocked"),)),
+            State.RUNNING,
+            id="a-step-of-an-earlier-plan-still-runs",
+        ),
     ],
 )
 def test_the_state_of_a_service_is_one_word(known: Facts, state: State) -> None:
     (line,) = report.status(known).services
 
     assert line.state is state
+
+
+@pytest.mark.parametrize("operator", [Operator.STOP, Operator.DELETE])
+def test_what_is_gone_and_was_taken_down_is_no_service_any_more(operator: Operator) -> None:
+    gone = facts(run=replace(a_run(), operator=operator), steps=(a_step("succeeded"),))
+
+    assert report.status(gone).services == ()
+    assert report.status(gone).settled
 
 
 @pytest.mark.parametrize(
