@@ -20,6 +20,7 @@ _REMEDIES = {
     errno.EMFILE: _OPEN,
     errno.ENFILE: "too many files are open on this machine",
     errno.ENOMEM: "free memory",
+    errno.EAGAIN: "too many processes run: end some, or raise their limit (TasksMax=, LimitNPROC=)",
     errno.ESTALE: "mount it again",
     errno.ENODEV: _HEALTH,
     errno.ENXIO: _HEALTH,

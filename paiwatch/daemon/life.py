@@ -15,7 +15,7 @@ from paiwatch.control import commands
 from paiwatch.control.desk import Request
 from paiwatch.control.server import ControlServer
 from paiwatch.convergence.progress import progress
-from paiwatch.daemon import notify, upkeep
+from paiwatch.daemon import crew, notify, upkeep
 from paiwatch.daemon.assembly import Parts, assemble
 from paiwatch.engine.lookout import tell_refusals
 from paiwatch.errors import ConfigError, PaiwatchError
@@ -31,6 +31,7 @@ from paiwatch.settings.sections import Settings
 
 async def run(settings: Settings, scrubber: Scrubber, listen: Listener) -> None:
     """Converge until told to stop. READY goes to systemd after the first plan; SIGTERM drains, a second one cuts short."""
+    crew.muster()
     listeners: set[Listener] = {listen, upkeep.show}
     async with assemble(
         settings, command="run", listeners=listeners, scrubber=scrubber, converges=True, patient=True

@@ -89,7 +89,7 @@ class Watch:
             logging.getLogger(logger).addFilter(_means_something)
         try:
             self._begin()
-        except OSError as fault:
+        except (OSError, RuntimeError) as fault:  # RuntimeError: no thread can be started
             self.stop()
             raise TransientError(_explain(fault, self._places)) from fault
 
@@ -233,8 +233,10 @@ def _identity(place: Place) -> Identity:
     return (facts.st_dev, facts.st_ino, *(mounts.below(place.folder) if place.recursive else ()))
 
 
-def _explain(fault: OSError, places: Iterable[Place]) -> str:
+def _explain(fault: OSError | RuntimeError, places: Iterable[Place]) -> str:
     where = next(iter(places)).folder
+    if isinstance(fault, RuntimeError):
+        return f"{where}: cannot be watched: {fault}; raise the limit of processes (TasksMax=, LimitNPROC=)"
     limit = _LIMITS.get(fault.errno or 0)
     if limit is None:
         return f"{where}: cannot be watched: {fault.strerror or fault}"
