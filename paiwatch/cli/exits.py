@@ -53,8 +53,8 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
         return report(error)
     except BrokenPipeError:
         return _stay_quiet()
-    except Exception:  # noqa: BLE001 (the outermost place: a bug must name itself and have its exit code)
-        return _report_bug()
+    except Exception as error:  # noqa: BLE001 (the outermost place: a bug must name itself and have its exit code)
+        return _report_shortage(error) or _report_bug()
     return result if isinstance(result, int) else Code.DONE
 
 
@@ -88,6 +88,21 @@ def _stay_quiet() -> Code:
     """The reader of our output went away (`paiwatch history | head`): what is still buffered goes nowhere."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return Code.FAILED
+
+
+def _report_shortage(error: Exception) -> Code | None:
+    """The machine gave no memory or no thread: nobody's bug; None for anything else."""
+    first: BaseException = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    if isinstance(first, MemoryError):
+        short = "out of memory; give it more (systemd's MemoryMax=, `ulimit -v`)"
+    elif isinstance(first, RuntimeError) and str(first) == "can't start new thread":
+        short = "no thread could be started; allow more processes (systemd's TasksMax=, `ulimit -u`)"
+    else:
+        return None
+    click.secho(f"paiwatch: {short}; the next start goes on from the record", err=True, fg="red")
     return Code.FAILED
 
 

@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Self
 
 from paiwatch import disk, private
-from paiwatch.errors import BusyError, StoreError
+from paiwatch.errors import BusyError, StoreError, TransientError
 
+_DAEMON = "run"
 _PATIENCE = 5.0  # seconds that what a dead holder was about to start may take
 _BRIEFLY = 0.5  # the same, once it has let the file go
 _PAUSE = 0.005  # seconds between two tries
@@ -32,13 +33,16 @@ class StateLock:
         self._descriptor = self._folder = -1
 
     def __enter__(self) -> Self:
-        """Take it. Raises BusyError naming the holder, StoreError when the folder cannot be used."""
+        """Take it. Raises BusyError naming the holder, StoreError when the folder cannot be used.
+
+        TransientError where a daemon meets a command that is over soon: whoever starts daemons tries again after that.
+        """
         try:
             private.make_folder(self._file.parent, durable=True)
             self._descriptor = self._take()
             self._folder = self._take_folder()
             self._sign()
-        except BusyError:
+        except (BusyError, TransientError):
             self._let_go()
             raise
         except OSError as error:
@@ -72,10 +76,16 @@ class StateLock:
                 if _is_dead(holder) and time.monotonic() < deadline:
                     time.sleep(_PAUSE)
                     continue
-                raise BusyError(f"{self._file.parent}: in use by {_describe(holder)}") from None
+                raise self._refusal(holder) from None
             if self._is_still(descriptor):
                 return descriptor
             os.close(descriptor)
+
+    def _refusal(self, holder: bytes) -> BusyError | TransientError:
+        text = f"{self._file.parent}: in use by {_describe(holder)}"
+        if self._command != _DAEMON or _command(holder) in {_DAEMON, ""}:
+            return BusyError(text)
+        return TransientError(f"{text}; start again once that has ended")
 
     def _take_folder(self) -> int:
         """The locked descriptor of the folder, -1 where a file system locks no folders (NFS): the file must do there."""
@@ -121,6 +131,14 @@ def _is_dead(content: bytes) -> bool:
     except (ValueError, KeyError, TypeError, PermissionError, OverflowError):
         return False
     return False
+
+
+def _command(content: bytes) -> str:
+    """The holder's; "" when it has not signed."""
+    try:
+        return str(json.loads(content)["command"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _describe(content: bytes) -> str:

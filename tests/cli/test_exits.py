@@ -74,6 +74,25 @@ def test_a_bug_shows_where_but_no_values(capsys: pytest.CaptureFixture[str]) -> 
     assert "hunter2" not in said
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "paiwatch: out of memory; give it more"),
+        (
+            RuntimeError("can't start new thread"),
+            "paiwatch: no thread could be started; allow more processes",
+        ),
+    ],
+    ids=["memory", "threads"],
+)
+def test_what_the_machine_does_not_give_is_no_bug(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exits.run(a_command(ExceptionGroup("tasks", [ExceptionGroup("inner", [error])])), []) == 1
+
+    assert capsys.readouterr().err.startswith(said)
+
+
 def test_a_reader_that_goes_away_is_no_bug() -> None:
     code = """
 import sys, click

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch.errors import BusyError, StoreError
+from paiwatch.errors import BusyError, StoreError, TransientError
 from paiwatch.record.lock import StateLock
 
 
@@ -87,6 +87,15 @@ def test_a_lock_on_a_removed_file_is_no_lock(tmp_path: Path) -> None:
     with lock:
         (tmp_path / "lock").unlink()
         assert not lock._is_still(lock._descriptor)
+
+
+def test_a_daemon_that_meets_a_command_may_be_started_again(tmp_path: Path) -> None:
+    with (
+        StateLock(tmp_path, command="service"),
+        pytest.raises(TransientError, match=r"in use by paiwatch service, pid .*; start again once"),
+        StateLock(tmp_path, command="run"),
+    ):
+        pytest.fail("two hold it")
 
 
 def test_whoever_removes_the_file_lets_nobody_in(tmp_path: Path) -> None:
