@@ -9,6 +9,7 @@ from paiwatch.catalog import refused
 from paiwatch.differing import differing
 from paiwatch.documents import yamltext
 from paiwatch.documents.document import Document
+from paiwatch.documents.nesting import MAX_DEPTH
 from paiwatch.model import cluster_cfg as models
 from paiwatch.model.doubts import Doubt
 from paiwatch.model.openpai.assemble import Model
@@ -60,7 +61,7 @@ def survey_configuration(
             before, files={}, defaults={}, last_pass=None
         )  # another model reads the files in another way
     known = before.files if before else {}
-    placed = yamltext.MAX_DEPTH if components.is_openpai else 1  # the plain model tells of sections only
+    placed = MAX_DEPTH if components.is_openpai else 1  # the plain model tells of sections only
     listed = _config_files(tree, before, is_openpai=components.is_openpai)
     files = _parsed(listed, read_config, known, placed)
     defaults = _defaults(components, read_src, before)
