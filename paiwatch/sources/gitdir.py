@@ -5,11 +5,13 @@ Only refs and the format are read here, never objects or hooks; what somebody el
 
 import os
 import re
+import stat
 from pathlib import Path
 
 _OID = re.compile(r"[0-9a-f]{40}")
 _OTHER_HASH = re.compile(r"^\s*objectformat\s*=\s*\"?sha256", re.MULTILINE | re.IGNORECASE)
 _SYMREF_DEPTH = 5  # as git's own limit
+_MOST = 64 << 20  # bytes of one file: packed-refs of a million branches
 
 
 def find(path: Path) -> Path | None:
@@ -76,10 +78,7 @@ def _follow_file(file: Path) -> Path | None:
 
 
 def _packed(gitdir: Path) -> dict[str, str]:
-    try:
-        lines = (gitdir / "packed-refs").read_text(errors="surrogateescape").splitlines()
-    except OSError:
-        return {}
+    lines = (_read_text(gitdir / "packed-refs") or "").split("\n")
     pairs = (line.split(" ", 1) for line in lines if line and line[0] not in "#^")
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and _OID.fullmatch(pair[0])}
 
@@ -90,7 +89,14 @@ def _read_line(file: Path) -> str | None:
 
 
 def _read_text(file: Path) -> str | None:
+    """None for what is no plain file: whoever owns the repository may have put a pipe there that nobody writes to."""
     try:
-        return file.read_text(errors="surrogateescape")
+        with open(file, "rb", opener=_unblocked) as opened:
+            is_plain = stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
+            return opened.read(_MOST).decode(errors="surrogateescape") if is_plain else None
     except OSError:
         return None
+
+
+def _unblocked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -71,8 +71,8 @@ def _in_order(files: dict[str, Entry]) -> dict[str, Entry]:
 
 def parse_refs(output: bytes) -> dict[str, str]:
     """`git ls-remote`: ids by full ref name."""
-    lines = (line.partition("\t") for line in output.decode("utf-8", "surrogateescape").splitlines())
-    return {ref: oid for oid, _, ref in lines}
+    lines = (line.partition("\t") for line in output.decode("utf-8", "surrogateescape").split("\n"))
+    return {ref: oid for oid, _, ref in lines if ref}
 
 
 def parse_commit(commit: str, content: bytes) -> Revision:

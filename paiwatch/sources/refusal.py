@@ -58,6 +58,11 @@ _REMEDIES = (
         "look there if that lasts; the next look tries again",
     ),
     (
+        r"trying to write non-commit object",
+        "the branch does not lead to a commit",
+        "point it to one",
+    ),
+    (
         r"dubious ownership",
         "belongs to another user",
         "run paiwatch as that user, or give the repository to this one",

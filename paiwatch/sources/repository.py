@@ -64,7 +64,9 @@ class Repository:
             if (tip := self._tip()) is not None:
                 return tip
             self._miss()
-        raise TransientError(f"{self._where}: {self._branch!r} comes and goes; the next look tries again")
+        raise TransientError(
+            f"{self._where}: {self._branch!r} comes and goes, or cannot be read; the next look tries again"
+        )
 
     def bring(self, commit: str) -> None:
         """Have this commit, whatever leads to it on the other side; costs nothing while it is the one that was brought last.
@@ -106,9 +108,13 @@ class Repository:
 
         def read() -> Revision:
             found = self._objects.read((commit,), most=_LARGEST_COMMIT).get(commit)
-            if found is None or found.kind != "commit":
+            if found is None:
                 raise DamagedMirrorError(
                     f"{self._where}: commit {commit} is announced, but not there yet; the next look tries again"
+                )
+            if found.kind != "commit":
+                raise StalledError(
+                    f"{self._where}: {commit} is a {found.kind} and no commit; point the branch to one"
                 )
             if found.content is None:
                 raise StalledError(

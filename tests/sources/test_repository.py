@@ -690,3 +690,43 @@ def test_a_message_as_long_as_a_book_is_shown_in_short_or_refused(
     with pytest.raises(StalledError, match=r"commit \w+ has 100,\d+ bytes; write a shorter message"):
         repository.look(folder=".")
     repository.close()
+
+
+@pytest.mark.parametrize("form", ["path", "url"])
+@pytest.mark.parametrize("kind", ["tag", "tree", "blob"])
+def test_a_branch_that_leads_to_no_commit_says_what_it_leads_to(
+    tmp_path: Path, work: Path, bare: Path, form: str, kind: str
+) -> None:
+    git(work, "tag", "-a", "-m", "x", "v1")
+    git(work, "push", "-q", "origin", "v1")
+    wrong = git(bare, "rev-parse", {"tag": "v1", "tree": "main^{tree}", "blob": "main:layout.yaml"}[kind])
+    (bare / "refs/heads/main").write_text(f"{wrong}\n")
+    repository = a_repository(tmp_path / "home", bare if form == "path" else bare.as_uri())
+
+    with pytest.raises(
+        (StalledError, TransientError), match=r"no commit; point the branch|not lead to a commit.*point it"
+    ):
+        repository.look(folder=".")
+
+    pushed = push(work, {"new": "new"})
+    assert repository.look(folder=".").revision.id == pushed
+    repository.close()
+
+
+@pytest.mark.parametrize("place", ["refs/heads/main", "packed-refs", "HEAD", "commondir", "config"])
+def test_a_pipe_in_a_repository_on_this_machine_holds_nobody_up(
+    tmp_path: Path, work: Path, bare: Path, place: str
+) -> None:
+    tip = git(bare, "rev-parse", "main")
+    repository = a_repository(tmp_path / "home", bare)
+    if place == "packed-refs":
+        (bare / "refs/heads/main").unlink()
+    (bare / place).unlink(missing_ok=True)
+    os.mkfifo(bare / place)
+
+    if place in {"commondir", "config"}:
+        assert repository.newest() == tip
+    else:
+        with pytest.raises((StalledError, TransientError)):
+            repository.newest()
+    repository.close()
