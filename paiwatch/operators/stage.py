@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from paiwatch import private
+from paiwatch import mounts, private
 from paiwatch.failpoint import reach
 from paiwatch.operators import skeleton
 from paiwatch.operators.surroundings import leads_outside
@@ -64,6 +64,9 @@ def build(
 def remove(stage: Stage) -> bool:
     """Remove it, whatever modes the script left. False when something is still in use; `clear` gets it later."""
     if stage.surroundings is not None:
+        mounts.detach(
+            stage.surroundings
+        )  # a link of the tree leads there, and others are to find it as it was
         skeleton.give_back(stage.tree, stage.folder, stage.surroundings)
     return private.remove_tree(stage.top)
 

@@ -152,3 +152,30 @@ def test_what_cannot_be_built_leaves_nothing(tmp_path: Path) -> None:
         stage.build(tmp_path, 7, "src/grafana", files, surroundings=None, reasons=b"")
 
     assert list((tmp_path / "stages").iterdir()) == []
+
+
+_MOUNTING = """
+import subprocess, sys
+from pathlib import Path
+from tests.operators.test_stage import a_stage
+from paiwatch.operators import stage
+
+state = Path(sys.argv[1])
+(state / "precious").mkdir()
+(state / "precious" / "file").write_text("stays")
+built = a_stage(state)
+for place in ("version", "src/grafana/deploy/conf"):
+    subprocess.run(["mount", "--bind", state / "precious", built.tree / place], check=True)
+print(stage.remove(built), sorted(path.name for path in (built.surroundings / "version").iterdir()), built.top.exists())
+"""
+
+
+def test_what_a_script_mounted_is_gone_for_the_next_one(tmp_path: Path, project_root: Path) -> None:
+    state = tmp_path.resolve()
+    command = ("unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", _MOUNTING, str(state))
+    ran = subprocess.run(command, cwd=project_root, capture_output=True, text=True, check=False)
+    if "unshare failed" in ran.stderr or "permission denied" in ran.stderr.lower():
+        pytest.skip("nothing can be mounted here")
+
+    assert ran.stdout == "True ['X'] False\n", ran.stderr
+    assert (state / "precious" / "file").read_text() == "stays"
