@@ -17,7 +17,9 @@ from paiwatch.record.history import History
 from paiwatch.report import live, plans, runs, times
 from paiwatch.report import status as report
 from paiwatch.report.status import SETTLED, Daemon, Facts, State, Status
+from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Revision
+from paiwatch.sources import refused as refusals
 
 _HEADINGS = ("service", "state", "applied", "last run", "note")
 _NOTHING = Revision(id="")
@@ -28,10 +30,12 @@ _BUSY = frozenset({State.RUNNING, State.WAITING, State.BACKING_OFF})
 @shared
 def status(call: Call) -> None:
     """Where every service stands: its state, what is applied, what it waits for."""
-    state = call.settings_alone().state
+    settings = call.settings_alone()
+    state = settings.state
     reply = _ask(state)
     worker = holder.find(state)
-    found = report.status(_facts(state, reply, is_alive=worker is not None))
+    refused = _refused(settings) if reply is None else {}
+    found = report.status(_facts(state, reply, refused, is_alive=worker is not None))
     if call.wants_json:
         click.echo(json.dumps(report.status_document(found), indent=2, ensure_ascii=False))
         return
@@ -51,7 +55,21 @@ def _ask(state: Path) -> Mapping[str, Any] | None:
     return reply if reply is not None and reply.get("ok") else None
 
 
-def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> Facts:
+def _refused(settings: Settings) -> dict[str, str]:
+    """What was refused at the last look, by source."""
+    told = refusals.read(settings.state / "sources")
+    if not told:
+        return {}
+    from paiwatch.sources.origin import mirror_home  # noqa: PLC0415 (heavy, and seldom needed)
+
+    homes = (("config", settings.config), ("src", settings.src))
+    names = {name: mirror_home(settings.state, source).name for name, source in homes if source.repo}
+    return {name: told[home] for name, home in names.items() if home in told}
+
+
+def _facts(
+    state: Path, reply: Mapping[str, Any] | None, refused: Mapping[str, str], *, is_alive: bool
+) -> Facts:
     """The record, and the daemon's view over it."""
     with History.open(state) as past:
         latest = next(iter(past.generations(limit=1)), None)
@@ -76,6 +94,7 @@ def _facts(state: Path, reply: Mapping[str, Any] | None, *, is_alive: bool) -> F
         invalid=frozenset() if reply is None else live.names(reply, "invalid"),
         daemon=None if reply is None else live.daemon(reply),
         held_plan=held_plan,
+        refused=refused,
     )
 
 
@@ -91,9 +110,8 @@ def _heading(found: Status, worker: Holder | None, now: float) -> Iterator[str]:
         yield _settled_text(found)
     else:
         yield "nothing was planned yet"
-    if found.daemon is not None:
-        for name, fault in sorted(found.daemon.faults.items()):
-            yield f"{name}: {fault}"
+    for name, fault in sorted(found.faults.items()):
+        yield f"{name}: {fault}"
 
 
 def _daemon_text(daemon: Daemon | None, worker: Holder | None, now: float) -> str:
@@ -112,8 +130,9 @@ def _settled_text(found: Status) -> str:
     unsettled = [line for line in found.services if line.state not in SETTLED]
     if not unsettled and any(line.held for line in found.services):
         return "not settled: what is held waits for a person"
-    if not unsettled and found.daemon is not None and found.daemon.faults:
-        return "not settled: something keeps the daemon from its work"
+    if not unsettled and found.faults:
+        who = "a commit is refused" if found.daemon is None else "something keeps the daemon from its work"
+        return f"not settled: {who}"
     if not unsettled:
         return "not settled: the daemon is at work"
     names = ", ".join(f"{line.name} ({line.state})" for line in unsettled[:8])

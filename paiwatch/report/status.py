@@ -85,6 +85,7 @@ class Facts:
     renamed: Mapping[str, str] = field(default_factory=dict)  # those gone from the tree, to what they became
     daemon: Daemon | None = None
     held_plan: HeldPlan | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)  # commits, at the last look; by source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,12 @@ class Status:
     services: tuple[Line, ...]
     daemon: Daemon | None = None
     held_plan: HeldPlan | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """What the daemon says, or, with none, what its last look left."""
+        return self.refused if self.daemon is None else self.daemon.faults
 
 
 def status(facts: Facts) -> Status:
@@ -132,10 +139,14 @@ def status(facts: Facts) -> Status:
         generation=facts.generation,
         config=facts.config,
         src=facts.src,
-        settled=is_calm and facts.generation > 0 and all(line.state in SETTLED for line in lines),
+        settled=is_calm
+        and not (facts.daemon is None and facts.refused)
+        and facts.generation > 0
+        and all(line.state in SETTLED for line in lines),
         services=lines,
         daemon=facts.daemon,
         held_plan=facts.held_plan,
+        refused=facts.refused,
     )
 
 
@@ -236,7 +247,7 @@ def status_document(status: Status) -> dict[str, Any]:
         "generation": status.generation,
         "snapshot": {"config": status.config.id or None, "src": status.src.id or None},
         "settled": status.settled,
-        "faults": dict(status.daemon.faults) if status.daemon else {},
+        "faults": dict(status.faults),
         "held_plan": None if status.held_plan is None else _held_plan_document(status.held_plan),
         "services": [_line_document(line) for line in status.services],
     }

@@ -14,6 +14,7 @@ from paiwatch import private
 from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.failpoint import reach
 from paiwatch.snapshot import Revision
+from paiwatch.sources import refused
 from paiwatch.sources.ancestry import Ancestry
 from paiwatch.sources.rules import History, Refusal, Rules, Verify, named
 from paiwatch.sources.signatures import Flaw
@@ -51,6 +52,7 @@ class Acceptance:
         self._file = home / _FILE
         self._where = where
         self._last: Accepted | None = None
+        self._told: str | None = None  # what lies beside the mirror; None: as a former life left it
         self.refusal: Refusal | None = None
 
     def recall(self, *, lender: Path | None, recorded: str) -> None:
@@ -67,19 +69,25 @@ class Acceptance:
 
         Raises StalledError for a refused tip when no earlier good commit is there.
         """
+        try:
+            return self._admit(tip)
+        finally:
+            self._tell()
+
+    def _admit(self, tip: str) -> str:
         last = self._last = self._verified(self._last)
         if last is not None and tip == last.commit and self._is_good(last):
             self.refusal = None
             return tip
-        refused = self._judge(tip, last)
-        if refused is None:
+        fault = self._judge(tip, last)
+        if fault is None:
             self._remember(Accepted(commit=tip, verified=self._rules.verifies))
             self.refusal = None
             return tip
         if last is None or not self._is_good(last) or not self._ancestry.has(last.commit):
-            self.refusal = refused
-            raise StalledError(str(refused))
-        self.refusal = replace(refused, kept=last.commit)
+            self.refusal = fault
+            raise StalledError(str(fault))
+        self.refusal = replace(fault, kept=last.commit)
         return last.commit
 
     def accept_rewrite(self) -> Revision:
@@ -90,6 +98,13 @@ class Acceptance:
         assert self._last is not None
         self._remember(replace(self._last, rewrite=self.refusal.tip.id))
         return self.refusal.tip
+
+    def _tell(self) -> None:
+        """For those who ask when nobody looks any more."""
+        message = str(self.refusal or "")
+        if message != self._told:
+            refused.tell(self._file.parent, message)
+        self._told = message
 
     def _verified(self, last: Accepted | None) -> Accepted | None:
         """What was accepted before anybody looked at signatures may have a good one all the same."""

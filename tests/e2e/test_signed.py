@@ -105,12 +105,14 @@ def test_without_a_daemon_the_last_good_commit_is_converged_on_and_the_refusal_t
     planned = platform.cli("plan")
     validated = platform.cli("validate", code=2)
 
-    for text in (said, planned, validated, platform.cli("why", "web")):
+    for text in (said, planned, validated, platform.cli("why", "web"), platform.cli("status")):
         assert f'commit {inner[:8]} "sneaky" by Ana is not signed' in " ".join(text.split())
     assert platform.value("web") == "1 steady"
 
+    assert "not settled: a commit is refused" in platform.cli("status")
     platform.add("web", refresh=f"echo again > {platform.out('web')}")
     platform.cli("once", code=1)
+    assert platform.json("status")["faults"]
     assert platform.value("web") == "again\n", "what is good of the trees is deployed beside what is refused"
 
 
