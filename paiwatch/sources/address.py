@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
+from paiwatch.scrub import without_credentials
 from paiwatch.sources.access import Access
 
 _URL = re.compile(
@@ -29,12 +30,10 @@ def fault(url: str, *, parent: str) -> tuple[str, str] | None:
         return "has a url with a control character or a backslash", "write a plain URL"
     if url.startswith(("./", "../")):
         return _relative_fault(url, parent)
-    if _matched(url) is not None:
-        return None
-    shown = repr(url if len(url) <= 80 else f"{url[:80]}…")
+    shown = repr(without_credentials(url if len(url) <= 80 else f"{url[:80]}…"))
     if url.startswith("/") or url.lower().startswith("file:"):
         return f"has the url {shown}, a place on paiwatch's own machine", _FOLLOWED
-    return f"has the url {shown}, which is not followed", _FOLLOWED
+    return None if _matched(url) else (f"has the url {shown}, which is not followed", _FOLLOWED)
 
 
 def resolve(url: str, *, parent: str) -> str:

@@ -24,9 +24,10 @@ class _Backend(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.0"
 
-    def __init__(self, root: Path, password: str, *arguments: object) -> None:
+    def __init__(self, root: Path, password: str, is_old: bool, *arguments: object) -> None:
         self._root = root
         self._password = password
+        self._is_old = is_old
         super().__init__(*arguments)  # type: ignore[arg-type]  # request, address and server of the standard library
 
     def do_GET(self) -> None:
@@ -52,7 +53,7 @@ class _Backend(http.server.BaseHTTPRequestHandler):
             "GIT_PROJECT_ROOT": str(self._root),
             "GIT_HTTP_EXPORT_ALL": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "GIT_PROTOCOL": "" if self._is_old else self.headers.get("Git-Protocol", ""),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "PATH_INFO": path,
             "QUERY_STRING": query,
@@ -77,9 +78,14 @@ class _Backend(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve_http(root: Path, *, password: str = "", tls: tuple[Path, Path] | None = None) -> Iterator[str]:
-    """Serve the repositories below a folder; yields the URL of that folder. `tls`: a certificate and its key."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Backend, root, password))
+def serve_http(
+    root: Path, *, password: str = "", tls: tuple[Path, Path] | None = None, is_old: bool = False
+) -> Iterator[str]:
+    """Serve the repositories below a folder; yields the URL of that folder. `tls`: a certificate and its key.
+
+    `is_old`: it speaks the first protocol only, in which nobody gets a commit by its id.
+    """
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Backend, root, password, is_old))
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
