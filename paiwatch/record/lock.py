@@ -19,6 +19,19 @@ from paiwatch import disk, private
 from paiwatch.errors import BusyError, StoreError, TransientError
 
 _DAEMON = "run"
+#: How everything begins that paiwatch itself puts into a state folder.
+_OURS = (
+    "lock",
+    "record.db",
+    ".record.db",
+    "control.sock",
+    "archive",
+    "runs",
+    "sources",
+    "stages",
+    "surroundings",
+)
+
 _PATIENCE = 5.0  # seconds that what a dead holder was about to start may take
 _BRIEFLY = 0.5  # the same, once it has let the file go
 _PAUSE = 0.005  # seconds between two tries
@@ -38,7 +51,7 @@ class StateLock:
         TransientError where a daemon meets a command that is over soon: whoever starts daemons tries again after that.
         """
         try:
-            private.make_folder(self._file.parent, durable=True)
+            _claim(private.make_folder(self._file.parent, durable=True))
             self._descriptor = self._take()
             self._folder = self._take_folder()
             self._sign()
@@ -120,6 +133,21 @@ class StateLock:
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         private.write_all(self._descriptor, text.encode())
+
+
+def _claim(folder: Path) -> None:
+    """Close it to others, if nothing but ours lies there. Raises StoreError when it is another user's."""
+    found = folder.stat()
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise StoreError(
+            f"{folder}: belongs to user {found.st_uid}, who could change what scripts are run; "
+            f"give it to paiwatch's user (chown {os.geteuid()}), or name another folder in `state`"
+        )
+    is_open = found.st_uid == os.geteuid() and found.st_mode & 0o077
+    if is_open and all(
+        entry.name.startswith(_OURS) for entry in folder.iterdir()
+    ):  # a slip may have named /var/lib
+        folder.chmod(0o700)
 
 
 def _is_dead(content: bytes) -> bool:

@@ -131,3 +131,30 @@ def test_a_state_folder_that_cannot_be_is_a_store_error(tmp_path: Path) -> None:
         StateLock(tmp_path / "file" / "state"),
     ):
         pass
+
+
+@pytest.mark.parametrize("before", [0o755, 0o777])
+def test_a_state_folder_that_somebody_made_is_closed_to_others(tmp_path: Path, before: int) -> None:
+    state = tmp_path / "state"
+    (state / "runs").mkdir(parents=True)
+    state.chmod(before)
+
+    with StateLock(state):
+        assert state.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_with_other_things_in_it_is_left_as_open_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "dpkg").mkdir()
+    tmp_path.chmod(0o755)
+
+    with StateLock(tmp_path):
+        assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_state_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, -1)
+
+    with pytest.raises(StoreError, match=r"belongs to user 12345.*chown 0"), StateLock(tmp_path):
+        pytest.fail("taken")
+    assert not list(tmp_path.iterdir())
