@@ -25,6 +25,7 @@ from tests.e2e.wreck import Wreck
 #: Wherever something was just made durable, or is half made.
 TRANSITIONS = (
     "source.fetched",
+    "source.accepted",
     "snapshot.taken",
     "plan.approved",
     "plan.accepted",
@@ -64,6 +65,14 @@ def disk(wreck: Wreck, kind: Kind) -> Iterator[Disk]:
     """What the state folder lies on. Whoever uses it at the end is ended."""
     with power.disk(wreck.state, kind) as disk:
         yield disk
+
+
+@pytest.fixture
+def unruly(wreck: Wreck) -> Wreck:
+    """One that takes any history: its mirror is no more than a copy, and nobody waits until the disk has it."""
+    settings = wreck.lab.root / "config.yaml"
+    settings.write_text(settings.read_text().replace(", history: fast-forward-only", ""))
+    return wreck
 
 
 @KINDS
@@ -122,37 +131,37 @@ def said(wreck: Wreck) -> str:
     return "".join(file.read_text() for file in (wreck.state / "runs" / "talker").iterdir())
 
 
-def test_cut_again_and_again_in_its_very_first_start_it_begins_again(wreck: Wreck, disk: Disk) -> None:
+def test_cut_again_and_again_in_its_very_first_start_it_begins_again(unruly: Wreck, disk: Disk) -> None:
     for place in ("record.created", "record.uncommitted", "source.fetched", "snapshot.taken", "plan.held"):
-        wreck.start(place, at_once=True)
-        wreck.die(place)
+        unruly.start(place, at_once=True)
+        unruly.die(place)
         disk.cut()
-    wreck.start()
-    wreck.recover("plan.held")
+    unruly.start()
+    unruly.recover("plan.held")
 
-    assert {run["outcome"] for run in wreck.runs()} == {"succeeded"}
+    assert {run["outcome"] for run in unruly.runs()} == {"succeeded"}
 
 
 def test_cut_again_and_again_while_it_settles_the_past_and_mends_its_mirror_it_converges(
-    wreck: Wreck, disk: Disk
+    unruly: Wreck, disk: Disk
 ) -> None:
-    wreck.start("script.started")
-    wreck.recover("the beginning")
-    wreck.mark("slow", "db")
-    wreck.pull()
-    wreck.raise_value("db")
-    wreck.die("script.started")
+    unruly.start("script.started")
+    unruly.recover("the beginning")
+    unruly.mark("slow", "db")
+    unruly.pull()
+    unruly.raise_value("db")
+    unruly.die("script.started")
     disk.cut()
-    wreck.unmark()
+    unruly.unmark()
 
     for place in ("past.swept", "past.interrupted", "past.abandoned", "past.cleared", "source.recreated"):
-        wreck.start(place, at_once=True)
-        wreck.die(place)
+        unruly.start(place, at_once=True)
+        unruly.die(place)
         disk.cut()
-    wreck.start()
-    wreck.recover("source.recreated")
+    unruly.start()
+    unruly.recover("source.recreated")
 
-    assert [run["outcome"] for run in wreck.runs()][-3:] == ["interrupted", "succeeded", "succeeded"]
+    assert [run["outcome"] for run in unruly.runs()][-3:] == ["interrupted", "succeeded", "succeeded"]
 
 
 @KINDS
@@ -194,23 +203,23 @@ def test_secrets_in_output_are_masked_however_often_the_power_goes(wreck: Wreck,
 
 
 def test_cut_in_a_migration_the_next_start_completes_it_and_the_copy_is_whole(
-    wreck: Wreck, disk: Disk
+    unruly: Wreck, disk: Disk
 ) -> None:
-    with closing(sqlite3.connect(wreck.state / "record.db")) as connection:
+    with closing(sqlite3.connect(unruly.state / "record.db")) as connection:
         connection.executescript((FIXTURES / "version-1.sql").read_text())
     os.sync()
 
     for place in ("record.backed-up", "record.migrating", ""):
-        wreck.start(place, at_once=True)
+        unruly.start(place, at_once=True)
         if place:
-            wreck.die(place)
+            unruly.die(place)
         else:
-            wreck.settle("record.migrating")
+            unruly.settle("record.migrating")
         disk.cut()
-        with closing(sqlite3.connect(wreck.state / "record.db.1.bak")) as copy:
+        with closing(sqlite3.connect(unruly.state / "record.db.1.bak")) as copy:
             assert copy.execute("select version from schema_version").fetchall() == [(1,)], place
 
-    assert rows(wreck.state, "select version from schema_version") == [{"version": newest()}]
+    assert rows(unruly.state, "select version from schema_version") == [{"version": newest()}]
 
 
 def test_cut_while_the_disk_is_full_it_waits_again_and_then_converges(wreck: Wreck) -> None:
@@ -236,10 +245,8 @@ def test_the_last_good_commit_outlives_a_cut_where_the_other_side_has_it_no_more
     wreck: Wreck, disk: Disk
 ) -> None:
     lab = wreck.lab
-    lab.source_options = ", history: fast-forward-only"
-    lab.write_settings()
     wreck.start()
-    wreck.settle("the beginning")
+    wreck.recover("the beginning")
     lab.git(lab.work, "checkout", "--quiet", "--orphan", "another")
     lab.git(lab.work, "commit", "--quiet", "--message", "another past")
     lab.git(lab.work, "push", "--quiet", "--force", "origin", "HEAD:main")
@@ -272,20 +279,20 @@ def test_a_clock_that_is_years_behind_after_a_cut_keeps_nobody_waiting(wreck: Wr
 
 
 def test_cut_at_random_instants_it_converges_and_the_history_has_every_run_once(
-    wreck: Wreck, disk: Disk
+    unruly: Wreck, disk: Disk
 ) -> None:
     chance = random.Random(7)
     for _ in range(8):
-        wreck.start()
+        unruly.start()
         time.sleep(chance.random() * 0.4)  # how far the start gets before there is news
-        wreck.mark("slow", *chance.sample(sorted(wreck.values), chance.randint(0, 1)))
-        wreck.raise_value(*chance.sample(sorted(wreck.values), chance.randint(1, 3)))
+        unruly.mark("slow", *chance.sample(sorted(unruly.values), chance.randint(0, 1)))
+        unruly.raise_value(*chance.sample(sorted(unruly.values), chance.randint(1, 3)))
         time.sleep(chance.random() * 0.5)  # the instant
         disk.cut()
-        wreck.unmark()
-    wreck.start()
-    wreck.recover("random instants")
+        unruly.unmark()
+    unruly.start()
+    unruly.recover("random instants")
 
-    told = wreck.lab.json("history", "-n", "1000")
-    assert sorted(run["run"] for run in told) == [run["id"] for run in wreck.runs()]
+    told = unruly.lab.json("history", "-n", "1000")
+    assert sorted(run["run"] for run in told) == [run["id"] for run in unruly.runs()]
     assert {run["outcome"] for run in told} <= {"succeeded", "interrupted"}
