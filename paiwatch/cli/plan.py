@@ -153,6 +153,8 @@ def _exceptions(seen: View, at: str) -> Iterator[str]:
     if seen.desired.is_broken:
         yield f"{at} cannot be used, so the last good state stays"
         return
+    if refused := sorted(seen.sources.refusals):
+        yield f"the newest commit of {' and '.join(refused)} is refused"
     if invalid := sorted(seen.desired.invalid):
         yield f"{', '.join(invalid)} cannot run as {at} has it"
     if pinned := sorted(pins.pinned(seen.memory)):

@@ -168,6 +168,7 @@ def holds_in_force(seen: View, service: str | None = None) -> tuple[Hold, ...]:
 
 
 def hold_text(hold: Hold, *, now: float) -> str:
-    """`web: suspended 3 min ago: maintenance`."""
+    """`web: suspended 3 min ago: maintenance; paiwatch resume web`."""
     name = "every service" if hold.service == EVERYTHING else hold.service
-    return f"{name}: {notes.held(hold, hold.service, now=now)}"
+    remedy = notes.remedy(hold) if hold.done else ""
+    return f"{name}: {notes.held(hold, hold.service, now=now)}{'; ' if remedy else ''}{remedy}"

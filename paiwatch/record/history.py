@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from paiwatch.errors import StoreError
 from paiwatch.plan.applied import HeldBy, Hold, Memory
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record import layout
@@ -26,12 +27,15 @@ class History:
 
     @classmethod
     def open(cls, state: Path) -> Self:
-        """The history of this state folder; needs no lock, writes nothing."""
-        if not layout.record_file(state).exists():
-            return cls(state, None)
-        from paiwatch.record.reader import open_reader  # noqa: PLC0415 (SQLAlchemy takes 120 ms)
+        """The history of this state folder; needs no lock, writes nothing. Raises StoreError, also when it was lost."""
+        reader = None
+        if layout.record_file(state).exists():
+            from paiwatch.record.reader import open_reader  # noqa: PLC0415 (SQLAlchemy takes 120 ms)
 
-        return cls(state, open_reader(state))
+            reader = open_reader(state)
+        if reader is None and (told := layout.loss(state)):
+            raise StoreError(told)
+        return cls(state, reader)
 
     def close(self) -> None:
         """Close the file."""

@@ -162,12 +162,8 @@ def _refuse_newer(file: Path, present: int, known: Sequence[Migration]) -> None:
 
 def _refuse_to_forget(file: Path) -> None:
     """A record that was lost must not look like a first start, at which every service would be started."""
-    archive = layout.archive_folder(file.parent)
-    if any(archive.glob("[!.]*")):
-        raise StoreError(
-            f"{file}: missing or empty, but there are archived releases: put a back-up of it in its place; "
-            f"to begin anew, with every service started again, move {archive} away"
-        )
+    if told := layout.loss(file.parent):
+        raise StoreError(told)
 
 
 def _back_up(file: Path, connection: Connection, version: int) -> None:

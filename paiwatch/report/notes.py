@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from paiwatch.plan import pins
-from paiwatch.plan.applied import Hold
+from paiwatch.plan.applied import EVERYTHING, HeldBy, Hold
 from paiwatch.report import times
 
 if TYPE_CHECKING:
@@ -32,6 +32,20 @@ def note(line: "Line", *, now: float) -> str:
     if line.held is not None:
         found.append(held(line.held, line.name, now=now))
     return "\n".join(found)
+
+
+def remedy(hold: Hold) -> str:
+    """What lets the service go on; "" where its reason says so."""
+    named = "" if hold.service == EVERYTHING else f" {hold.service}"
+    match hold.by:
+        case HeldBy.SUSPENDED:
+            return f"go on with `paiwatch resume{named}`"
+        case HeldBy.STOPPED | HeldBy.DELETED:
+            return f"bring it up with `paiwatch service start -n{named}`"
+        case HeldBy.QUARANTINED:
+            return f"push a fix, or `paiwatch retry{named}`"
+        case _:
+            return ""
 
 
 def held(hold: Hold, service: str, *, now: float) -> str:

@@ -146,7 +146,7 @@ def test_a_held_service_is_named_with_its_reason(world: World) -> None:
 
     text = world.paiwatch("plan").stdout
 
-    assert re.search(r"held: web: suspended .*: disk is full", text)
+    assert re.search(r"held: web: suspended .*: disk is full; go on with `paiwatch resume web`", text)
 
 
 def test_nothing_to_do_is_said_in_so_many_words(tmp_path: Path) -> None:

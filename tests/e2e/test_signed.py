@@ -104,6 +104,7 @@ def test_without_a_daemon_the_last_good_commit_is_converged_on_and_the_refusal_t
     said = platform.cli("once", code=1)
     planned = platform.cli("plan")
     validated = platform.cli("validate", code=2)
+    assert "not all is well: the newest commit of config is refused (see below)" in planned
 
     for text in (said, planned, validated, platform.cli("why", "web"), platform.cli("status")):
         assert f'commit {inner[:8]} "sneaky" by Ana is not signed' in " ".join(text.split())

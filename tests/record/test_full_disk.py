@@ -16,6 +16,7 @@ import pytest
 from paiwatch.errors import DamagedError, StalledError, StoreError
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.archive import Archive
+from paiwatch.record.history import History
 from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
 from paiwatch.snapshot import Mode
@@ -124,6 +125,8 @@ def test_lost_record_is_no_first_start(state: Path) -> None:
             StoreError, match=r"record\.db: missing or empty, but there are archived releases"
         ):
             Record.open(state)
+    with pytest.raises(StoreError, match=r"record\.db: missing or empty"):
+        History.open(state)
 
 
 _AS_NOBODY = """
