@@ -14,6 +14,8 @@ from paiwatch.errors import TransientError
 from paiwatch.sources import orphans
 from paiwatch.sources.mirror import Mirror
 
+_LONGEST_TOKEN = 1 << 16  # characters
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
@@ -59,13 +61,16 @@ def read_secret(access: Access) -> str:
         return access.password
     try:
         with open(access.token_file, opener=_unblocked) as file:
-            return file.read().strip()
+            token = file.read(_LONGEST_TOKEN).strip()
     except (OSError, UnicodeDecodeError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is no text"
         raise TransientError(
             f"{access.token_file}: cannot read the token for {access.repo}: {why}; check that the file exists and "
             "that paiwatch's user may read it"
         ) from fault
+    if not token:
+        raise TransientError(f"{access.token_file}: is empty; write the token for {access.repo} into it")
+    return token
 
 
 def _unblocked(path: str, flags: int) -> int:
@@ -86,7 +91,7 @@ def write_askpass(access: Access, home: Path) -> Path:
         "#!/bin/sh",
         "# Answers git's question for the password of one host; see paiwatch.",
         'case "$1" in',
-        f'    "Password for \'"{scheme}"://"*@{host}"\': ") head -n 1 -- {shlex.quote(str(source))} ;;',
+        f'    "Password for \'"{scheme}"://"*@{host}"\': ") grep -m 1 "[^[:space:]]" -- {shlex.quote(str(source))} ;;',
         "    *) exit 1 ;;",
         "esac",
     )

@@ -50,7 +50,8 @@ class Mirror:
 
     def is_there(self) -> bool:
         """Whether the skeleton stands, as far as a glance can tell."""
-        return (self.git / "objects" / "info").is_dir() and self.global_config.is_file()
+        is_whole = (self.git / "objects" / "info").is_dir()
+        return is_whole and _says(self.git / "config", _CONFIG) and _says(self.global_config, _GLOBAL)
 
     def rebuild(self) -> None:
         """Make it again where somebody took it away; everything has to be fetched anew."""
@@ -205,9 +206,14 @@ def _remove_empty(folder: Path) -> None:
             inner.rmdir()
 
 
+def _says(file: Path, text: str) -> bool:
+    """Whether this is what it holds: nobody else has a say in what git does here."""
+    return file.is_file() and file.read_bytes() == os.fsencode(text)
+
+
 def _write(file: Path, text: str) -> None:
     """Whole or not at all, and only when it differs."""
-    if file.is_file() and file.read_bytes() == os.fsencode(text):
+    if _says(file, text):
         return
     if file.is_dir():
         private.remove_tree(file)

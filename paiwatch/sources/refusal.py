@@ -22,6 +22,11 @@ _NOT_GIVEN = (  # the last one is JGit's
 #: What git or ssh prints, and what a person can do about it. First match wins.
 _REMEDIES = (
     (
+        r"unable to read askpass response from '(?!/bin/false)",
+        "leads to another host, which is not given the credentials",
+        "correct `repo` if it has moved there",
+    ),
+    (
         r"Authentication failed|could not read (?:Username|Password)|unable to read askpass|invalid credentials|error: 40[13]",
         "refused the credentials",
         "check `token_file` and `username`",

@@ -225,3 +225,23 @@ def test_links_that_leave_the_tree_are_texts(tmp_path: Path, work: Path) -> None
         b"../../../etc/passwd", b"/etc/passwd", b"..", b"loop",
     }  # fmt: skip
     repository.close()
+
+
+@pytest.mark.parametrize("form", ["path", "url"])
+def test_what_somebody_wrote_into_our_own_copys_settings(
+    tmp_path: Path, work: Path, canary: Path, form: str
+) -> None:
+    bare = work.with_name("cluster.git")
+    repository = a_repository(tmp_path / "home", bare if form == "path" else bare.as_uri())
+    first = repository.look(folder=".")
+    evil = trapped_config(canary, "hostile").read_text()
+    canary.unlink(missing_ok=True)
+    for name in ("git/config", "gitconfig"):
+        with (tmp_path / "home" / name).open("a") as file:
+            file.write(evil)
+
+    pushed = push(work, {"layout.yaml": "two\n"})
+
+    assert repository.look(folder=".", since=first).revision.id == pushed
+    assert not canary.exists(), canary.read_text()
+    repository.close()

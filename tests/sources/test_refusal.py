@@ -32,6 +32,14 @@ def test_a_secret_that_git_repeats_is_not_shown() -> None:
     [
         ("fatal: Authentication failed for 'https://h/x'", "check `token_file`"),
         ("fatal: could not read Username for 'https://h': terminal prompts disabled", "check `token_file`"),
+        (
+            "error: unable to read askpass response from '/s/askpass'\nfatal: could not read Password for 'https://o'",
+            "another host",
+        ),
+        (
+            "error: unable to read askpass response from '/bin/false'\nfatal: could not read Username",
+            "check `token_file`",
+        ),
         ("Host key verification failed.", "`known_hosts`"),
         ("git@h: Permission denied (publickey).", "`key_file`"),
         (

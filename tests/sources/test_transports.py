@@ -90,6 +90,34 @@ def test_a_missing_or_wrong_token_says_what_to_do(tmp_path: Path, work: Path, gi
         repository.close()
 
 
+@pytest.mark.parametrize(
+    "content", [f"\n \n{TOKEN}\n", f"{TOKEN}\r\n", f"{TOKEN}\nold\n"], ids=["blank", "CRLF", "two"]
+)
+def test_a_token_is_found_however_its_file_was_written(tmp_path: Path, work: Path, content: str) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content.encode())
+    with serve_http(tmp_path / "served", password=TOKEN) as url:
+        repository = a_repository(tmp_path / "home", f"{url}/cluster.git", token_file=file)
+        assert repository.newest()
+        repository.close()
+
+
+@pytest.mark.parametrize("form", ["empty", "pipe"])
+def test_a_token_file_with_nothing_in_it_says_so(tmp_path: Path, form: str) -> None:
+    file = tmp_path / "token"
+    if form == "empty":
+        file.write_text(" \n")
+    else:
+        os.mkfifo(file)
+    repository = a_repository(tmp_path / "home", "http://127.0.0.1:1/x.git", token_file=file)
+
+    with pytest.raises(
+        TransientError, match=r"token: is empty; write the token for http://127\.0\.0\.1:1/x\.git into it"
+    ):
+        repository.newest()
+    repository.close()
+
+
 def test_a_token_file_that_is_gone_is_named(tmp_path: Path) -> None:
     repository = a_repository(tmp_path / "home", "http://127.0.0.1:1/x.git", token_file=tmp_path / "gone")
 
