@@ -5,11 +5,12 @@ from pathlib import Path
 
 from paiwatch import private
 from paiwatch.cli.view import View
-from paiwatch.errors import ConfigError
+from paiwatch.errors import ConfigError, TransientError
 from paiwatch.record.archive import Files
 from paiwatch.releases.release import Release
 from paiwatch.report import differences
-from paiwatch.snapshot import Contents, Mode
+from paiwatch.report.differences import File
+from paiwatch.snapshot import Contents, Entry, Mode
 
 
 def contents(release: Release, read: Contents) -> Files:
@@ -49,8 +50,28 @@ def diffs(seen: View) -> Iterator[tuple[str, str]]:
         else:
             now = contents(seen.render(name), seen.read_src)
         folder = f"{step.folder}/deploy"
-        if text := differences.file_diffs(seen.old(name), now, folder=folder, mask=seen.scrub):
+        text = differences.file_diffs(seen.old(name), now, folder=folder, mask=seen.scrub)
+        if text := text + _watched(seen, name):
             yield name, text
+
+
+def _watched(seen: View, name: str) -> str:
+    """How the files differ that the service watches outside its folder. An old one may not be known any more."""
+    old = seen.memory[name].watched if name in seen.memory else {}
+    new = seen.plan.releases[name].watched
+    text = ""
+    for path in sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path)):
+        try:
+            before, after = (_file(seen, entries.get(path)) for entries in (old, new))
+        except TransientError:
+            text += f"diff --git a/{path} b/{path}\nwatched, and changed; what it was is not known any more\n"
+            continue
+        text += differences.one_diff(path, before, after, mask=seen.scrub)
+    return text
+
+
+def _file(seen: View, entry: Entry | None) -> File | None:
+    return None if entry is None else (entry.mode, seen.read_src([entry.oid])[entry.oid])
 
 
 def _write(path: Path, mode: Mode, content: bytes) -> None:

@@ -56,7 +56,7 @@ def _explain_unfinished(applied: Applied) -> tuple[Reason, ...]:
     if operator in {Operator.STOP, Operator.DELETE}:
         detail = f"its last operator was {operator} (release {short}), so it may be down"
     else:
-        detail = f"its last {operator} (release {short}) did not succeed, so what runs is unknown"
+        detail = f"its last {operator} (release {short}) had not succeeded by then, so what runs was unknown"
     return (Reason(kind="unfinished", detail=detail),)
 
 

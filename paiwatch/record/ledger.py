@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from paiwatch.convergence.events import Outcome
 from paiwatch.failpoint import reach
 from paiwatch.operators.run import Identity, RunResult
-from paiwatch.plan.applied import Applied, Hold
+from paiwatch.plan.applied import DOWN, Applied, Hold
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.record import encoding, retention, rollbacks, sqlite
 from paiwatch.record.absent import Absent
@@ -174,6 +174,7 @@ class Ledger:
             _mark_step(connection, (generation, service, step.id.operator), result.outcome)
             if memory is None:
                 connection.execute(delete(applied).where(applied.c.service == service))
+                connection.execute(delete(holds).where(holds.c.service == service, holds.c.by.in_(DOWN)))
                 rollbacks.forget(connection, service)
             else:
                 _put_applied(connection, memory)

@@ -14,7 +14,7 @@ from paiwatch.catalog.service import OnInterruption, Operator
 from paiwatch.convergence import holding
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import Identity, RunResult
-from paiwatch.plan.applied import Applied, Hold, Memory, Pin
+from paiwatch.plan.applied import DOWN, Applied, Hold, Memory, Pin
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.record import encoding, failing, layout, memory
 from paiwatch.record.memory import Underway
@@ -211,6 +211,8 @@ class Record:
         )
         del self._underway[run]
         self._remember(step.id.service, after)
+        if after is None and (kept := self._holds.get(step.id.service)) is not None and kept.by in DOWN:
+            del self._holds[kept.service]  # what a person took down is gone now, for good
         for digest in cleared:
             del self._failures[step.id.service, digest]
         if failure is not None:

@@ -9,7 +9,7 @@ _FILE = "refused"
 
 
 def tell(home: Path, message: str) -> None:
-    """This is refused now; "" when nothing is. Only told: a file that cannot be written is none."""
+    """Say what is refused now, "" when nothing is. Nobody relies on it: a file that cannot be written is none."""
     with suppress(OSError):
         file = home / _FILE
         file.unlink(missing_ok=True)

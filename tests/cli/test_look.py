@@ -90,6 +90,23 @@ def test_plan_shows_the_old_and_the_new_of_what_changed(world: World) -> None:
     assert "start.sh" not in text.partition("diff --git")[2]
 
 
+def test_plan_shows_watched_files_outside_the_folder_as_far_as_they_are_known(world: World) -> None:
+    declaration = "start-script: start.sh\nstop-script: stop.sh\nwatch: [version/*]\n"
+    world.write({"platform/src/db/deploy/service.yaml": declaration, "platform/version/DB": "1\n"})
+    world.state.mkdir()
+    apply(world, "db", "web")
+    world.write({"platform/version/DB": "2\n", "platform/version/NEW": f"{SECRET}\n"})
+
+    text = world.paiwatch("plan", "--diff").stdout
+
+    assert (
+        "diff --git a/version/DB b/version/DB\nwatched, and changed; what it was is not known any more"
+        in text
+    )
+    assert "+++ b/version/NEW" in text
+    assert SECRET not in text
+
+
 def test_nothing_to_do_after_all_was_applied(world: World) -> None:
     world.state.mkdir()
     apply(world, "db", "web")

@@ -36,6 +36,18 @@ def test_a_new_name_is_a_removal_and_a_start_that_know_of_each_other(platform: P
     assert told["shop"][-1]["detail"] == "renamed from 'app', which had most of its files"
 
 
+def test_what_a_person_stopped_and_then_left_the_tree_is_new_when_it_comes_back(platform: Platform) -> None:
+    platform.cli("service", "stop", "-n", "app")
+    (platform.root / "tree/src/app").rename(platform.root / "app")
+    platform.cli("once")
+    assert platform.json("status")["settled"]
+    assert "app" not in {row["name"] for row in platform.json("status")["services"]}
+
+    (platform.root / "app").rename(platform.root / "tree/src/app")
+    platform.cli("once")
+    assert began(platform)[-1] == "start app"
+
+
 def test_what_is_kept_and_its_new_name_are_remembered(platform: Platform) -> None:
     settings = platform.root / "config.yaml"
     settings.write_text(settings.read_text().replace("removed: stop", "removed: keep"))
