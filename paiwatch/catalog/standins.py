@@ -1,4 +1,4 @@
-"""Files that only stand for others: Git LFS pointers and submodules. Nothing is fetched for them, so they are told of. PURE."""
+"""Files that only stand for others: Git LFS pointers, submodules, links. Nothing is fetched for them, so they are told of. PURE."""
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -80,6 +80,21 @@ def submodule_problems(tree: Tree) -> Iterator[Problem]:
                     message="is a git submodule that is not followed, so there is nothing here for scripts",
                     remedy=f"put its files into the tree, or {FOLLOW}",
                     service=paths.shown(component) if below else "",
+                )
+
+
+def link_problems(tree: Tree) -> Iterator[Problem]:
+    """Links in the place of a component or of its deploy folder: what they lead to is no service. A warning each."""
+    for path, entry in tree.files.items():
+        if entry.mode is Mode.LINK and tree.prefix and path.startswith(tree.prefix):
+            component, _, below = path[len(tree.prefix) :].partition("/")
+            if below == "deploy" or (not below and "." not in component):
+                yield Problem(
+                    file=paths.shown(path),
+                    severity=Severity.WARNING,
+                    message=f"is a symbolic link, and links are not followed: '{paths.shown(component)}' is no service",
+                    remedy="put the folder itself there",
+                    service=paths.shown(component),
                 )
 
 

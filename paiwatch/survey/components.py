@@ -118,9 +118,9 @@ def _parsers(tree: Tree, since: _Since | None) -> Mapping[str, Entry]:
 def _submodules(tree: Tree, since: _Since | None) -> tuple[Problem, ...]:
     if since is not None:
         entries = (files.get(path) for files in (since.before.tree.files, tree.files) for path in since.moved)
-        if not any(entry is not None and entry.mode is Mode.SUBMODULE for entry in entries):
+        if not any(entry is not None and entry.mode in {Mode.SUBMODULE, Mode.LINK} for entry in entries):
             return since.before.submodules
-    return tuple(standins.submodule_problems(tree))
+    return (*standins.submodule_problems(tree), *standins.link_problems(tree))
 
 
 def _deploys(tree: Tree, since: _Since | None) -> dict[str, Deploy]:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from paiwatch.catalog.standins import is_pointer, lfs_patterns, may_be_pointers, submodule_problems
+from paiwatch.catalog.standins import (
+    is_pointer,
+    lfs_patterns,
+    link_problems,
+    may_be_pointers,
+    submodule_problems,
+)
 from paiwatch.problem import Severity
 from paiwatch.snapshot import Entry, Mode, Revision, Tree
 from tests.survey.test_survey import Shop, a_component, a_survey
@@ -99,3 +105,17 @@ def test_submodules_among_the_components_are_warned_of() -> None:
     assert {problem.severity for problem in found.values()} == {Severity.WARNING}
     assert "is not followed" in str(found["src/whole"])
     assert "submodules: on" in str(found["src/whole"])
+
+
+def test_links_in_the_place_of_a_component_are_warned_of() -> None:
+    link = Entry(Mode.LINK, "1" * 40)
+    files = dict.fromkeys(
+        ("src/whole", "src/part/deploy", "src/README.md", "src/web/config", "other/x"), link
+    )
+    tree = Tree(revision=Revision(id=""), folder="src", files=files)
+
+    found = {problem.file: problem for problem in link_problems(tree)}
+
+    assert set(found) == {"src/whole", "src/part/deploy"}
+    assert {problem.severity for problem in found.values()} == {Severity.WARNING}
+    assert "'part' is no service; put the folder itself there" in str(found["src/part/deploy"])
