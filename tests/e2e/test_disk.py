@@ -273,3 +273,32 @@ def test_damaged_archive_is_mended_while_the_component_is_there_and_told_once_it
     said = platform.cli("once", code=1)
     assert "stop.sh is damaged; restore that folder from a back-up, or bring the component back" in said
     assert "then run: paiwatch retry alone" in said
+
+
+def test_commit_that_does_not_fit_beside_the_others_is_told_and_the_next_one_is_taken(
+    small: Platform,
+) -> None:
+    small.repo = f"file://{small.root}/config.git"  # a path would be read where it lies
+    small.write_settings()
+    small.start()
+    before = head(small)
+    small.wait_settled(before)
+
+    large = small.work / "large"
+    large.write_bytes(os.urandom(SIZE + (4 << 20)))
+    small.write_config(dict.fromkeys(SERVICES, 7))
+    small.push("too large")
+    small.wait_until(lambda: "sources" in faults(small), "it is told")
+    told = faults(small)["sources"]
+    large.unlink()
+    small.git(small.work, "reset", "--quiet", "--soft", before)
+    small.write_config(dict.fromkeys(SERVICES, 8))
+    small.git(small.work, "add", "--all")
+    small.git(small.work, "commit", "--quiet", "--message", "without it")
+    small.git(small.work, "push", "--quiet", "--force", "origin", "HEAD:main")
+    small.wait_settled(head(small))
+
+    assert "no space left for the copy" in told
+    assert "free space in the state folder" in told
+    assert {name: small.value(name) for name in SERVICES} == dict.fromkeys(SERVICES, "8 steady")
+    check_record(small)
