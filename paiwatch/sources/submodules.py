@@ -158,9 +158,11 @@ class Submodules:
             repository = self._mirrors.open(where, there, way)
             repository.bring(commit)
             tree = repository.tree(repository.revision(commit), folder=".", since=self._trees.get(repository))
-        except NotGivenError as fault:
+        except (
+            NotGivenError
+        ) as fault:  # git says that in words whose order changes; equal faults are told once
             raise TransientError(
-                f"waits for commit {commit[:8]} of its submodule {where!r}, which {shown} does not have: push it there; {fault}"
+                f"waits for commit {commit[:8]} of its submodule {where!r}, which {shown} does not have; push it there"
             ) from fault
         except TransientError as fault:
             raise TransientError(
