@@ -116,6 +116,7 @@ class Converged:
 
 async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Converged:
     """Look once and converge. Raises ConfigError when no plan can be made from what was seen: the last good state stays."""
+    crew.muster()
     listeners: set[Listener] = {listen}
     async with (
         assemble(settings, command="once", listeners=listeners, scrubber=scrubber, converges=True) as parts,
