@@ -1,4 +1,4 @@
-"""A soak: random pushes, edits of the live tree, breakage, faults and SIGKILL against the real daemon, then every promise is checked.
+"""A soak: random pushes, edits of the live tree, breakage, faults, SIGKILL and power cuts against the real daemon, then every promise is checked.
 
 `make soak` (SOAK_SECONDS, SOAK_SEED), or `python -m tests.e2e.soak --seconds 60 --seed 1`. It prints counters and violations as JSON;
 exit code 1 when there are any, and then everything is left where it was laid out. Not collected by pytest: it takes as long as it is told to.
@@ -19,10 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from paiwatch.control import client
+from tests.e2e import power
 from tests.e2e.audit import end_state, rows, violations
 from tests.e2e.mischief import Mischief, revive, small_disk
 from tests.e2e.platform import Platform
+from tests.e2e.power import Disk
 from tests.e2e.upheaval import NAMES, World
 
 
@@ -57,11 +61,15 @@ def _read(file: Path) -> str:
 
 @dataclass(slots=True)
 class Soak:
-    """One soak: `kills` says whether the daemon is killed at random instants, `mischief` does all else that goes wrong."""
+    """One soak: `kills` says whether the daemon is killed at random instants, `mischief` does all else that goes wrong.
+
+    Where the state has a `disk` of its own, its power is cut too.
+    """
 
     world: World
     kills: bool
     mischief: Mischief | None = None
+    disk: Disk | None = None
     samples: list[dict[str, int]] = field(default_factory=list)
 
     def run(self, seconds: float, pushes: int) -> Iterator[str]:
@@ -98,8 +106,7 @@ class Soak:
         """Kill the daemon, look at the record, start it again; sometimes at once, while it starts."""
         lab, chance = self.world.lab, self.world.chance
         for _ in range(chance.choice((1, 1, 1, 2, 3))):
-            lab.kill()
-            self.world.counts["kills"] += 1
+            self._end()
             if chance.random() < 0.3:
                 try:
                     lab.json("history", "-n", "5")
@@ -107,6 +114,15 @@ class Soak:
                     yield f"history without a daemon: {fault}"
             lab.start()
             time.sleep(chance.random() * 2.5)  # the instant of the next death
+
+    def _end(self) -> None:
+        """Kill the daemon alone, or with all its scripts and what the disk had not got."""
+        lab = self.world.lab
+        is_cut = self.disk is not None and self.world.chance.random() < 0.5
+        if self.disk is not None and is_cut:
+            self.disk.cut()
+        lab.kill()  # a daemon that has only begun to start has nothing to do with the disk
+        self.world.counts["power cuts" if is_cut else "kills"] += 1
 
     def look(self) -> Iterator[str]:
         """The daemon lives and is measured."""
@@ -163,6 +179,7 @@ def report(soak: Soak, found: list[str], seconds: float) -> dict[str, Any]:
         "commits pushed": counts["pushes"],
         "runs": sum(outcomes.values()),
         "kills": counts["kills"],
+        "power cuts": counts["power cuts"],
         "faults injected": counts["faults"],
         "counts": dict(sorted(counts.items())),
         "outcomes of runs": dict(outcomes),
@@ -175,12 +192,24 @@ def report(soak: Soak, found: list[str], seconds: float) -> dict[str, Any]:
     }
 
 
+def power_disk(stack: ExitStack, folder: Path) -> Disk | None:
+    """A disk whose power can be cut while the stack lasts; None, told, where none can be mounted."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return stack.enter_context(power.disk(folder, power.HARSH))
+    except pytest.skip.Exception as reason:
+        print(f"no power cuts: {reason}", file=sys.stderr)
+        return None
+
+
 def soaked(given: argparse.Namespace, root: Path) -> dict[str, Any]:
     """Lay everything out, soak, and check every promise."""
     with ExitStack() as stack:
-        is_small = given.faults and stack.enter_context(small_disk(root / "state"))
+        disk = power_disk(stack, root / "state") if given.power else None
+        is_small = disk is not None or (given.faults and stack.enter_context(small_disk(root / "state")))
         world = build(root, given.seed)
-        soak = Soak(world, given.kills, Mischief(world, can_fill=is_small) if given.faults else None)
+        mischief = Mischief(world, can_fill=is_small) if given.faults else None
+        soak = Soak(world, given.kills, mischief, disk)
         began = time.monotonic()
         try:
             found = [*soak.run(given.seconds, given.pushes), *violations(world)]
@@ -205,6 +234,12 @@ def main() -> int:
     )
     parser.add_argument(
         "--faults", action=BooleanOptionalAction, default=True, help="let all else go wrong too"
+    )
+    parser.add_argument(
+        "--power",
+        action=BooleanOptionalAction,
+        default=True,
+        help="cut the power, where a disk can be mounted",
     )
     parser.add_argument("--root", type=Path, help="where everything is laid out; must not exist")
     given = parser.parse_args()
