@@ -177,7 +177,7 @@ async def _course(
             clock=_CLOCK,
             tell=tell,
         ),
-        machine=Machine(limits, failures=failures, removing=await writer.do(record.removing)),
+        machine=Machine(limits, failures=failures, removing=await writer.do(record.known.removing)),
         retention=settings.retention,
         seen_before=await writer.do(record.latest_generation),
         record=record,

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from paiwatch.catalog.service import OnInterruption, Operator
@@ -23,19 +22,24 @@ from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Revision
 
 if TYPE_CHECKING:
-    from paiwatch.record.absent import Absent
-    from paiwatch.record.approvals import Approvals
     from paiwatch.record.ledger import Ledger
-    from paiwatch.record.lingering import LingeringRuns
-    from paiwatch.record.rollbacks import Rollbacks
 
 
 class Record:
-    """The writer. It keeps applied, holds and failures in memory too: nobody else changes them."""
+    """The writer. It keeps applied, holds and failures in memory too: nobody else changes them.
+
+    Rooms of their own: `known` (reads the file), `absent` (services gone from the tree that stay as they are), `approvals` (the plan
+    that waits, and what may go ahead), `rollbacks` (what one is chosen from), `lingering` (processes that nobody could end).
+    """
 
     def __init__(self, state: Path, ledger: "Ledger") -> None:
         self._state = state
         self._ledger = ledger
+        self.known = ledger.known
+        self.absent = ledger.absent
+        self.approvals = ledger.approvals
+        self.rollbacks = ledger.rollbacks
+        self.lingering = ledger.lingering
         self._applied = ledger.known.applied()
         self._holds = ledger.known.holds()
         self._failures = ledger.known.failures()
@@ -61,9 +65,7 @@ class Record:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,30 +81,6 @@ class Record:
     def failures(self) -> Mapping[tuple[str, str], FailureRow]:
         """Failures in a row, by service and release digest."""
         return dict(self._failures)
-
-    def removing(self) -> frozenset[str]:
-        """Services whose newest run was one of their removal: failures of theirs are of that."""
-        return self._ledger.known.removing()
-
-    @property
-    def absent(self) -> "Absent":
-        """Services gone from the tree that stay as they are."""
-        return self._ledger.absent
-
-    @property
-    def approvals(self) -> "Approvals":
-        """The plan that waits for a person, and the one that was approved."""
-        return self._ledger.approvals
-
-    @property
-    def lingering(self) -> "LingeringRuns":
-        """Runs of which processes are there that nobody could end."""
-        return self._ledger.lingering
-
-    @property
-    def rollbacks(self) -> "Rollbacks":
-        """What a rollback is chosen from."""
-        return self._ledger.rollbacks
 
     # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
