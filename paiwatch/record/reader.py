@@ -1,6 +1,7 @@
 """The reading statements, on a connection that cannot write."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from paiwatch.record.approvals import read_held
 from paiwatch.record.encoding import seconds
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
 from paiwatch.record.schema import failures, generations, holds, runs, steps
+from paiwatch.snapshot import Revision
 
 
 def open_reader(state: Path) -> "Reader | None":
@@ -117,6 +119,7 @@ class Reader:
             config=row["config_id"] or "",
             src=row["src_id"] or "",
             reasons=encoding.reasons_from_json(row["reasons"]),
+            newest=_newest(row["config"], row["src"]),
             log=layout.log_file(self._state, row["service"], row["id"]),
         )
 
@@ -133,7 +136,16 @@ def _runs() -> Select[Any]:
         & (steps.c.operator == runs.c.operator)
     )
     joined = runs.outerjoin(generations, generations.c.id == runs.c.generation).outerjoin(steps, step)
-    return select(runs, generations.c.config_id, generations.c.src_id, steps.c.reasons).select_from(joined)
+    planned = (generations.c[name] for name in ("config_id", "src_id", "config", "src"))
+    return select(runs, *planned, steps.c.reasons).select_from(joined)
+
+
+@lru_cache(maxsize=1024)
+def _newest(config: str | None, src: str | None) -> tuple[Revision, ...]:
+    """Many runs belong to one generation."""
+    if not config or not src:
+        return ()
+    return encoding.revision_from_json(config), encoding.revision_from_json(src)
 
 
 def _generation(row: RowMapping) -> GenerationRow:

@@ -90,7 +90,10 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """One attempt at a step; `outcome` and `ended` are None while it runs. `config` and `src` are revision ids."""
+    """One attempt at a step; `outcome` and `ended` are None while it runs. `config` and `src` are revision ids.
+
+    `newest` are the newest commits of config and src when the run's generation was planned; none if that is forgotten.
+    """
 
     id: int
     generation: int
@@ -110,3 +113,4 @@ class RunRow:
     src: str
     reasons: tuple[Reason, ...]
     log: Path
+    newest: tuple[Revision, ...] = ()

@@ -9,6 +9,8 @@ from paiwatch.convergence.events import Outcome
 from paiwatch.record.rows import RunRow
 from paiwatch.report import plans, times
 
+_LONGEST = 40  # characters of a subject
+
 
 def as_seen(run: RunRow, *, is_alive: bool) -> RunRow:
     """The run as its readers should see it: one without an end, when nobody works on the state, was cut off."""
@@ -32,6 +34,10 @@ def run_document(run: RunRow) -> dict[str, Any]:
         "ended": times.iso_or_none(run.ended),
         "config": run.config,
         "src": run.src,
+        "newest": {
+            name: {"id": commit.id, "author": commit.author, "subject": commit.subject}
+            for name, commit in zip(("config", "src"), run.newest, strict=False)
+        },
         "reasons": [plans.reason_document(reason) for reason in run.reasons],
     }
 
@@ -49,6 +55,15 @@ def _signal(run: RunRow) -> str | None:
     return known.get(run.signal, str(run.signal))
 
 
+def _config(run: RunRow) -> str:
+    """`3f2a1b9c Ana: Move it`; of a live directory its id alone."""
+    commit = run.newest[0] if run.newest else None
+    if commit is None or not commit.author:
+        return run.config[:8]
+    subject = commit.subject if len(commit.subject) <= _LONGEST else f"{commit.subject[: _LONGEST - 1]}…"
+    return f"{commit.short} {commit.author}: {subject}"
+
+
 def run_rows(runs: Sequence[RunRow], *, now: float) -> list[tuple[str, ...]]:
     """Run, generation, service, operator, outcome, exit, when, how long, config, why."""
     return [
@@ -61,7 +76,7 @@ def run_rows(runs: Sequence[RunRow], *, now: float) -> list[tuple[str, ...]]:
             _signal(run) or ("" if run.exit is None else str(run.exit)),
             times.ago(run.began, now),
             times.rough((run.ended or now) - run.began),
-            run.config[:8],
+            _config(run),
             "\n".join(reason.detail for reason in run.reasons),
         )
         for run in runs

@@ -206,6 +206,7 @@ def test_the_document_has_the_agreed_shape() -> None:
                     "ended": "1970-01-01T00:16:40.000Z",
                     "config": "c" * 40,
                     "src": "5" * 40,
+                    "newest": {},
                     "reasons": [],
                 },
                 "held": {
