@@ -132,8 +132,8 @@ class Acceptance:
         return None
 
     def _new(self, tip: str, last: Accepted | None) -> tuple[str, ...]:
-        """What came since the last good commit; nothing while there is none."""
-        if last is None or not last.verified or not self._ancestry.has(last.commit):
+        """What came since the last commit in force, whose own signature nobody may have looked at; nothing while there is none."""
+        if last is None or not self._ancestry.has(last.commit):
             return ()
         return self._ancestry.between(last.commit, tip)
 

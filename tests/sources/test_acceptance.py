@@ -225,6 +225,29 @@ async def test_all_begins_with_the_newest_commit(place: Place) -> None:
     assert await place.looked() == (newest, None)
 
 
+async def test_all_begins_after_what_was_deployed_before_anybody_looked(place: Place) -> None:
+    place.rules["verify"] = "all"
+    place.recorded = place.push(by=None)
+    newest = place.push(by=place.alice)
+    assert await place.looked() == (newest, None)
+
+
+async def test_what_nobody_signed_gets_in_between_by_no_later_signature_unless_tip_let_it(
+    place: Place,
+) -> None:
+    place.rules["verify"] = "all"
+    place.recorded = place.push(by=None)
+    inner = place.push(by=None, subject="Sneak in")
+    newest = place.push(by=place.alice)
+    with pytest.raises(StalledError, match=f"commit {inner[:8]} .* is not signed"):
+        await place.looked()
+
+    place.rules["verify"] = "tip"
+    assert await place.looked() == (newest, None)
+    place.rules["verify"] = "all"
+    assert await place.looked() == (newest, None)
+
+
 async def test_all_refuses_a_bad_commit_below_a_good_tip_and_names_it(place: Place) -> None:
     place.rules["verify"] = "all"
     good = place.push(by=place.alice)
