@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from paiwatch.errors import StalledError, TransientError
+from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Commit, Revision, Tree
 from paiwatch.sources.repository import Repository
@@ -76,7 +76,8 @@ class WholeRepository:
 
     def accept_rewrite(self) -> Revision:
         """See StrictRepository.accept_rewrite."""
-        assert isinstance(self._inner, StrictRepository)
+        if not isinstance(self._inner, StrictRepository):
+            raise ConfigError(f"{self._where}: takes any history; there is nothing to accept")
         return self._inner.accept_rewrite()
 
     def abort(self) -> None:

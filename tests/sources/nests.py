@@ -49,10 +49,12 @@ def publish(work: Path, files: dict[str, str | bytes | None], *, to: str = "main
     return made
 
 
-def a_whole(state: Path, repo: str | Path, **settings: object) -> WholeRepository:
+def a_whole(
+    state: Path, repo: str | Path, *, lender: Path | None = None, **settings: object
+) -> WholeRepository:
     """The repository of ours that follows submodules."""
     source = Source.model_validate({"repo": str(repo), "submodules": Submodules.ON, **settings})
-    return origin.whole(source, state, None, "")
+    return origin.whole(source, state, lender, "")
 
 
 @contextlib.contextmanager

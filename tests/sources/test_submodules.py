@@ -1,17 +1,19 @@
 """With `submodules: on` a tree has the files of its submodules, whatever leads there, or the commit is waited for."""
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from paiwatch.errors import StalledError, TransientError
+from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.snapshot import Mode, Tree
+from paiwatch.sources import mirror
 from paiwatch.sources.whole import WholeRepository
 from tests.sources.nests import a_library, a_whole, head, link, publish, push_staged, serve_and_listen
-from tests.sources.origins import a_bare, a_work_tree, commit, git, wipe
-from tests.sources.servers import reason_against_ssh, serve_http, serve_ssh
+from tests.sources.origins import a_bare, a_work_tree, assert_gone, commit, git, wipe
+from tests.sources.servers import reason_against_ssh, serve_http, serve_silence, serve_ssh
 
 Opener = Callable[..., WholeRepository]
 
@@ -378,6 +380,67 @@ def test_many_new_urls_leave_few_mirrors(
         "lib1",
         "lib2",
     }
+
+
+def test_a_command_that_borrows_the_mirrors_needs_no_server(
+    *, tmp_path: Path, platform: Path, lib: Path, follow: Opener
+) -> None:
+    then = head(platform)
+    link(platform, "src/a/lib", publish(lib, {"run.sh": "two\n"}), "../lib.git")
+    push_staged(platform)
+    daemon = follow()
+    daemon.look(folder=".")
+    wipe(tmp_path / "lib.git")
+
+    command = follow(state="own", lender=tmp_path / "state")
+
+    assert texts(command, command.look(folder="."))["src/a/lib/run.sh"] == "two\n"
+    assert texts(command, command.look(folder=".", revision=then))["src/a/lib/run.sh"] == "one\n"
+
+
+def test_mirrors_go_when_submodules_are_switched_off(
+    *, tmp_path: Path, platform: Path, follow: Opener, opened: list[WholeRepository]
+) -> None:
+    origin = follow()
+    origin.look(folder=".")
+    opened.remove(origin)
+    origin.close()
+    own = min(mirrors(tmp_path / "state"), key=len)
+    top = tmp_path / "state" / "sources"
+
+    assert mirror.prune(top, keep={own, f"{own}."}) == ()
+    (gone,) = mirror.prune(top, keep={own})
+    assert gone.startswith(f"{own}.lib-")
+    assert mirrors(tmp_path / "state") == {own}
+
+
+def test_a_server_that_says_nothing_is_given_up_in_time(*, platform: Path, lib: Path, follow: Opener) -> None:
+    with serve_silence() as place:
+        link(platform, "src/slow", head(lib), f"http://{place}/lib.git")
+        push_staged(platform)
+        with pytest.raises(TransientError, match=r"submodule 'src/slow': .* gave no answer within 2 s"):
+            follow(timeout=2.0).look(folder=".")
+
+
+def test_who_waits_for_a_submodule_is_let_go_at_the_end(*, platform: Path, lib: Path, follow: Opener) -> None:
+    origin = follow()
+    tree = origin.look(folder=".")
+    with serve_silence() as place:
+        link(platform, "src/slow", head(lib), f"http://{place}/lib.git")
+        push_staged(platform)
+        ending = threading.Timer(0.5, origin.abort)
+        ending.start()
+        with pytest.raises(TransientError):
+            origin.look(folder=".", since=tree)
+        ending.join()
+        assert_gone(place)
+
+
+def test_only_a_repository_with_rules_has_rewrites_to_accept(platform: Path, follow: Opener) -> None:
+    with pytest.raises(ConfigError, match="takes any history"):
+        follow().accept_rewrite()
+    with pytest.raises(ConfigError, match="no rewritten history waits"):
+        follow(state="other", history="fast-forward-only").accept_rewrite()
 
 
 def test_a_refused_commit_has_refused_nothing_else(platform: Path, follow: Opener) -> None:
