@@ -41,7 +41,7 @@ def _examine(call: Call) -> tuple[int, Sequence[Problem]]:
         return 0, error.problems
     with view.look(settings) as seen:
         hidden = hidden_inputs(seen.desired, seen.read_src)
-        return len(seen.desired.services), (*warnings, *seen.problems, *hidden)
+        return len(seen.desired.services.keys() | seen.desired.invalid), (*warnings, *seen.problems, *hidden)
 
 
 def _summary(services: int, problems: Sequence[Problem]) -> str:

@@ -275,6 +275,12 @@ def test_every_problem_has_its_place_and_severity(world: World) -> None:
     assert re.search(r"^src/web/deploy/service\.yaml:2:\d+: error: ", result.stdout, re.MULTILINE)
 
 
+def test_a_service_that_cannot_be_read_is_counted_too(world: World) -> None:
+    world.write({"platform/src/web/deploy/service.yaml": "start-script: start.sh\ntimeout: soon\n"})
+
+    assert world.paiwatch("validate").stdout.endswith("\n2 services: 1 error, no warnings\n")
+
+
 def test_warnings_count_only_when_strict(world: World) -> None:
     world.write({"platform/src/db/deploy/service.yaml": "prerequisite: [wbe]\nstart-script: start.sh\n"})
 
