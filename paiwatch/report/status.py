@@ -128,7 +128,9 @@ class Status:
 def status(facts: Facts) -> Status:
     """Where every service stands that the record or the daemon knows."""
     held = {name for name in facts.holds if name != EVERYTHING}
-    recent = {name for name, run in facts.last_runs.items() if name in facts.memory or not _ended_it(run)}
+    recent = {
+        name for name, run in facts.last_runs.items() if name in facts.memory or _is_of_today(run, facts)
+    }
     open_steps = _open_steps(facts.steps)
     names = facts.memory.keys() | held | recent | open_steps.keys() | _awaiting(facts)
     lines = tuple(
@@ -150,9 +152,10 @@ def status(facts: Facts) -> Status:
     )
 
 
-def _ended_it(run: RunRow) -> bool:
-    """Whether nothing of the service was left by this run: of a component that is gone, only its history tells then."""
-    return run.outcome is Outcome.SUCCEEDED and run.operator in {Operator.STOP, Operator.DELETE}
+def _is_of_today(run: RunRow, facts: Facts) -> bool:
+    """Whether a run alone tells of a service: of one that was removed or given up, only its history does."""
+    is_up = run.operator not in {Operator.STOP, Operator.DELETE}
+    return run.outcome is None or (is_up and run.generation == facts.generation)
 
 
 def _awaiting(facts: Facts) -> frozenset[str]:

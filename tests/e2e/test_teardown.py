@@ -67,16 +67,22 @@ def test_what_is_kept_and_its_new_name_are_remembered(platform: Platform) -> Non
     assert (states["app"], states["shop"]) == ("up-to-date", "kept")
 
 
-def test_a_removal_that_fails_can_be_given_up(platform: Platform) -> None:
+def test_a_removal_that_fails_can_be_tried_again_and_given_up(platform: Platform) -> None:
     platform.add("app", ("web",), stop="exit 7")
     platform.cli("once")
     (platform.root / "tree/src/app").rename(platform.root / "app")
     platform.cli("once", code=1)
     tries = began(platform).count("stop app")
 
+    platform.cli("retry", "app")
+    platform.cli("once", code=1)
+    assert began(platform).count("stop app") == 2 * tries
+
     assert "forgot app" in platform.cli("adopt", "app")
     platform.cli("once")
-    assert began(platform).count("stop app") == tries
+    assert began(platform).count("stop app") == 2 * tries
+    assert "app" not in {row["name"] for row in platform.json("status")["services"]}
+    assert "settled" in platform.cli("status").splitlines()
     assert "no release to adopt for: app" in platform.cli("adopt", "app", code=2)
 
 
