@@ -21,7 +21,7 @@ from paiwatch.record.rows import Begun
 from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Contents
 
-_TOGETHER = 256  # releases whose files are read at once: few processes, and not all contents in memory
+_TOGETHER = 64  # releases whose files are read at once: few processes, and not all contents in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,15 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from paiwatch import private
+from paiwatch.errors import StalledError
 from paiwatch.failpoint import reach
 from paiwatch.snapshot import Contents, Entry, Mode, Tree
 
 _FILE_MODES = {Mode.FILE: 0o400, Mode.EXECUTABLE: 0o500}
-_BATCH = 256  # blobs asked for at once, so that a large tree does not have to fit into memory
+_BATCH = 64  # blobs asked for at once, so that a large tree does not have to fit into memory
+_LARGEST = (
+    4 << 30
+)  # bytes of one state: a repository can promise a thousand times its size, and the disk is not ours alone
 _WRITTEN = 946_684_800  # mtime of every pooled file (2000-01-01): another one tells that a script wrote to it
 _LONGEST_TARGET = 4096  # bytes, with the one that ends it
 _HOPS = 40  # links followed before it is a loop, as in the kernel
@@ -72,7 +76,9 @@ def is_possible(target: str) -> bool:
 
 
 def prepare(state: Path, files: Mapping[str, Entry], contents: Contents) -> Path:
-    """The folder that holds them, made unless it is there. Raises OSError, and what `contents` raises.
+    """The folder that holds them, made unless it is there.
+
+    Raises OSError, StalledError when they are too large together, and what `contents` raises.
 
     Links that lead out of the tree are left out. Call it from one thread at a time.
     """
@@ -107,8 +113,7 @@ def prune(state: Path, keep: Iterable[str]) -> None:
     names = {"pool", *(name for each in keep for name in (each, f"{each}.spare"))}
     for entry in [entry for entry in top.iterdir() if entry.name not in names]:
         private.remove_tree(entry)
-    for file in [file for file in (top / "pool").glob("*") if file.stat().st_nlink == 1]:
-        file.unlink()
+    _clear(top / "pool")
 
 
 def _top(state: Path) -> Path:
@@ -132,13 +137,25 @@ def _pooled(pool: Path, entry: Entry) -> Path:
 def _fill_pool(pool: Path, entries: Iterable[Entry], contents: Contents) -> None:
     """Write what is missing, or what a script wrote to through a link of it."""
     missing = iter([entry for entry in dict.fromkeys(entries) if not _is_untouched(_pooled(pool, entry))])
+    room = _LARGEST
     while batch := list(islice(missing, _BATCH)):
         blobs = contents({entry.oid for entry in batch})
+        room -= sum(map(len, blobs.values()))
+        if room < 0:
+            _clear(pool)
+            remedy = "keep large ones elsewhere and let a script fetch them"
+            raise StalledError(f"the files beside the services have more than {_LARGEST:,} bytes; {remedy}")
         for entry in batch:
             file = _pooled(pool, entry)
             file.unlink(missing_ok=True)
             private.write_file(file, blobs[entry.oid], mode=_FILE_MODES[entry.mode])
             os.utime(file, (_WRITTEN, _WRITTEN))
+
+
+def _clear(pool: Path) -> None:
+    """Remove what no state has."""
+    for file in [file for file in pool.glob("*") if file.stat().st_nlink == 1]:
+        file.unlink()
 
 
 def _place(pooled: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paiwatch.errors import StalledError
 from paiwatch.operators import surroundings
 from paiwatch.snapshot import Entry, Mode, Revision, Tree, blob_id
 
@@ -107,6 +108,21 @@ def _walks_outside(path: str, links: Mapping[str, str], hops: int = 0) -> bool:
 
 def test_absolute_links_lead_outside() -> None:
     assert surroundings.leads_outside("a", {"a": "/etc/passwd"})
+
+
+def test_a_tree_without_measure_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surroundings, "_LARGEST", 250)
+    monkeypatch.setattr(surroundings, "_BATCH", 1)
+    large = Blobs({name: name * 100 for name in "abc"})
+
+    with pytest.raises(StalledError, match="more than 250 bytes; keep large ones elsewhere"):
+        surroundings.prepare(tmp_path, large.files, large.contents)
+
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    small = Blobs({name: name * 100 for name in "ab"})
+    assert surroundings.prepare(tmp_path, small.files, small.contents).is_dir()
 
 
 @pytest.mark.parametrize("target", ["", "a\0b", "x/" * 2048])
