@@ -30,8 +30,10 @@ def opened() -> Iterator[list[WholeRepository]]:
 def follow(tmp_path: Path, opened: list[WholeRepository]) -> Opener:
     """Open the platform's repository, by its path unless another address is given."""
 
-    def follow(repo: str | Path = "", *, state: str = "state", **settings: object) -> WholeRepository:
-        made = a_whole(tmp_path / state, repo or tmp_path / "platform.git", **settings)
+    def follow(
+        repo: str | Path = "", *, state: str = "state", lender: Path | None = None, **settings: object
+    ) -> WholeRepository:
+        made = a_whole(tmp_path / state, repo or tmp_path / "platform.git", lender=lender, **settings)
         opened.append(made)
         return made
 
