@@ -196,7 +196,7 @@ class Ledger:
         with self._transaction("past.interrupted") as connection:
             row = connection.execute(chosen).one()
             end = {
-                "ended": milliseconds(at),
+                "ended": max(milliseconds(at), row.began),  # a clock may have been set back
                 "outcome": str(outcome),
                 "message": because,
                 "lingering": encoding.lingering_to_json(lingering),

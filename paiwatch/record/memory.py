@@ -14,12 +14,13 @@ _TEARDOWN = frozenset({Operator.STOP, Operator.DELETE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Underway:
-    """A run between its two ends: what was remembered before, and the prerequisites' versions that it meets."""
+    """A run between its two ends: what was remembered before, and the prerequisites' versions that it meets. `began` is epoch seconds."""
 
     step: Step
     generation: int
     before: Applied | None
     versions: Mapping[str, int]
+    began: float = 0.0
 
 
 def versions_of(memory: Memory, services: Iterable[str]) -> dict[str, int]:

@@ -144,7 +144,9 @@ class Record:
         if lifted:
             del self._holds[service]
         versions = memory.versions_of(self._applied, step.prerequisites)
-        self._underway[run] = Underway(step=step, generation=generation, before=before, versions=versions)
+        self._underway[run] = Underway(
+            step=step, generation=generation, before=before, versions=versions, began=at
+        )
         return Begun(run=run, marker=encoding.marker(run, random), log=log.with_name(f"{run}.log"))
 
     def started(self, run: int, identity: Identity) -> None:
@@ -168,7 +170,7 @@ class Record:
         this very run is done when it succeeded.
         """
         underway, hold = self._underway[run], self._unless_held(hold)
-        step = underway.step
+        step, at = underway.step, max(at, underway.began)  # a clock may have been set back
         succeeded = result.outcome is Outcome.SUCCEEDED
         if succeeded:
             hold = holding.fulfilled(step, self._holds.get(step.id.service)) or hold

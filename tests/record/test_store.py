@@ -82,6 +82,18 @@ def test_what_a_release_asks_for_when_it_is_cut_off_is_remembered_with_its_scrip
     again.close()
 
 
+def test_a_clock_that_was_set_back_ends_no_run_before_it_began(record: Record, state: Path) -> None:
+    steps = [a_step(name, RELEASE.digest) for name in ("grafana", "loki")]
+    generation = accept(record, steps)
+    ended, cut_off = (record.begin(step, generation, 1, at=500.0).run for step in steps)
+
+    record.finish(ended, FAILED, at=100.0)
+    record.interrupt(cut_off, at=100.0, because="paiwatch ended while it ran")
+
+    with History.open(state) as past:
+        assert [(run.began, run.ended) for run in past.runs()] == [(500.0, 500.0)] * 2
+
+
 def test_what_began_is_touched_until_it_succeeds(record: Record, state: Path) -> None:
     carry(record, a_step("grafana", RELEASE.digest), release=RELEASE)
     step = a_step("grafana", NEWER.digest, Operator.REFRESH, kind=Kind.CHANGED)
