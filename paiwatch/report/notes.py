@@ -30,7 +30,10 @@ def note(line: "Line", *, now: float) -> str:
     if line.has_errors and line.pin is None:
         found.append("its files have errors: `paiwatch validate`")
     if line.held is not None:
-        found.append(held(line.held, line.name, now=now))
+        other = (
+            f"release {line.held.digest[:8]}: " if line.held.digest and line.state != "quarantined" else ""
+        )
+        found.append(f"{other}{held(line.held, line.name, now=now)}")
     return "\n".join(found)
 
 

@@ -205,7 +205,7 @@ def _state(name: str, step: LiveStep | None, facts: Facts) -> State:
         return State(str(hold.by)) if hold.done else State.UNFINISHED
     if facts.held_plan is not None and name in facts.held_plan.services:
         return State.WAITING if facts.held_plan.approved else State.HELD
-    if hold is not None and _applies(hold, facts.memory.get(name)):
+    if hold is not None and _applies(hold, facts.memory.get(name), step):
         return State(str(hold.by))
     if step is not None:  # blocked, or held by a prerequisite that cannot run
         return State.FAILED if step.state == "failed" else State.BLOCKED
@@ -228,9 +228,14 @@ def _of_the_tree(name: str, facts: Facts) -> State | None:
     return State.KEPT if name in facts.kept else None
 
 
-def _applies(hold: Hold, memory: Applied | None) -> bool:
-    """A quarantine holds one release only: not a service that has moved on to another."""
-    return hold.by is not HeldBy.QUARANTINED or memory is None or memory.touched == hold.digest
+def _applies(hold: Hold, memory: Applied | None, step: LiveStep | None) -> bool:
+    """A quarantine holds one release only: not a service that has moved on to another.
+
+    What a person went back from need not be tried again: it is blocked by nobody else.
+    """
+    if hold.by is not HeldBy.QUARANTINED or memory is None or memory.touched == hold.digest:
+        return True
+    return step is not None and step.state == "blocked" and not step.waiting_for
 
 
 def _remembered(memory: Applied | None, last: RunRow | None) -> State:

@@ -103,6 +103,11 @@ def facts(
             id="rollback-failed",
         ),
         pytest.param(
+            facts(APPLIED, hold=a_hold(HeldBy.QUARANTINED), steps=(a_step("blocked"),)),
+            State.QUARANTINED,
+            id="asked-for-once-more-after-a-person-went-back-from-it",
+        ),
+        pytest.param(
             facts(PINNED, hold=a_hold(HeldBy.SUSPENDED)), State.SUSPENDED, id="rolled-back-and-suspended"
         ),
         pytest.param(
