@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from paiwatch.convergence import backoff
 from paiwatch.convergence.events import FailureBook, Failures, RolledBack
-from paiwatch.plan.plan import Step
+from paiwatch.plan.plan import Kind, Step
 
 _NONE = Failures(attempts=0, not_before=0.0)
 
@@ -13,7 +13,9 @@ _NONE = Failures(attempts=0, not_before=0.0)
 class Failing:
     """Counts failures in a row of one input. Quarantine ends with another digest, a success or a person's retry."""
 
-    def __init__(self, book: FailureBook) -> None:
+    def __init__(self, book: FailureBook, removing: Iterable[str] = ()) -> None:
+        """`removing`: services whose failures are those of their removal."""
+        self._removing = set(removing)
         self._inherited = set(
             book
         )  # from before this start, which may have died between a failure and what follows from it
@@ -33,6 +35,17 @@ class Failing:
     def look_up(self, step: Step) -> Failures:
         """What failed before; no failures when nothing is known."""
         return self._book.get(step.id.service, {}).get(step.digest, _NONE)
+
+    def meet(self, steps: Iterable[Step]) -> None:
+        """Old failures do not count against what a person asks for, nor those of running against those of removing."""
+        for step in steps:
+            service = step.id.service
+            is_removal = step.kind is Kind.REMOVED
+            if is_removal is not (service in self._removing):
+                (self._removing.add if is_removal else self._removing.discard)(service)
+                self.forgive(step)
+            if step.kind is Kind.ASKED:
+                self.forgive(step)
 
     def is_used_up(self, step: Step) -> bool:
         """Whether earlier starts had every try that this step gets, and died before they said so."""

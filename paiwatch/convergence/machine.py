@@ -36,7 +36,7 @@ from paiwatch.convergence.failing import Failing
 from paiwatch.convergence.generations import Generations
 from paiwatch.convergence.running import Run, in_the_way
 from paiwatch.plan.applied import Hold
-from paiwatch.plan.plan import Kind, Plan, Step
+from paiwatch.plan.plan import Plan, Step
 
 _QUARANTINED = "quarantined: a new release or a retry by a person is needed"
 
@@ -44,7 +44,7 @@ _NO_PLAN = Plan(digest="", config="", src="", steps=())
 
 
 class Machine:
-    """One task owns it and feeds it. `board`, `running`, `failing` and `holds` are for reading."""
+    """One task owns it and feeds it. `board`, `running`, `failing` and `holds` are for reading; `removing` as in Failing."""
 
     def __init__(
         self,
@@ -54,15 +54,13 @@ class Machine:
         holds: Mapping[str, Hold] | None = None,
         removing: Iterable[str] = (),
     ) -> None:
-        """`removing`: services whose failures are those of their removal."""
         self.board = Board(_NO_PLAN, 0)
         self.running: dict[str, Run] = {}
-        self.failing = Failing(failures or {})
+        self.failing = Failing(failures or {}, removing)
         self.holds: Mapping[str, Hold] = dict(holds or {})
         self.is_draining = False
         self._limits = limits
         self._generations = Generations()
-        self._removing = set(removing)
         self._intents: list[Intent] = []
 
     def step(self, event: Event, now: float) -> tuple[Intent, ...]:
@@ -105,7 +103,7 @@ class Machine:
         if self.is_draining:
             self._supersede("paiwatch is stopping")
             return
-        self._forgive(planned.plan.steps)
+        self.failing.meet(planned.plan.steps)
         self.holds = {**self.holds, **{hold.service: hold for hold in planned.holds}}
         for service, run in self.running.items():
             self.running[service] = self._adopt(run)
@@ -121,17 +119,6 @@ class Machine:
                 self._dismiss(step, Outcome.SUPERSEDED, because)
         for service, run in self.running.items():
             self.running[service] = replace(run, counts=False)
-
-    def _forgive(self, steps: Iterable[Step]) -> None:
-        """Old failures do not count against what a person asks for, nor those of running against those of removing."""
-        for step in steps:
-            service = step.id.service
-            is_removal = step.kind is Kind.REMOVED
-            if is_removal is not (service in self._removing):
-                (self._removing.add if is_removal else self._removing.discard)(service)
-                self.failing.forgive(step)
-            if step.kind is Kind.ASKED:
-                self.failing.forgive(step)
 
     def _adopt(self, run: Run) -> Run:
         """Let a run count for the new plan, if that asks for the same work."""
