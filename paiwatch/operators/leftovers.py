@@ -7,6 +7,7 @@ touched. Also answers whether a process of a dead paiwatch still lives, beyond p
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from paiwatch.operators.run import Identity
 
 _PROC = Path("/proc")
 _KILLING = 5.0  # seconds after which a process that even KILL does not end is given up
+_KERNELS = 0x00200000  # PF_KTHREAD among a process's flags
+_EXECUTING, _MOMENT = (
+    20,
+    0.001,
+)  # most looks at a process that begins another program, and seconds between them
 _FIRST_LOOK, _LAST_LOOK = 0.005, 0.1  # seconds between looks at what is being waited for
 
 
@@ -46,6 +52,7 @@ class _Stat:
     state: str
     session: int
     started_ticks: int
+    is_kernels: bool
 
 
 def identify(pid: int) -> Identity | None:
@@ -67,8 +74,14 @@ def is_alive(identity: Identity) -> bool:
 
 def find(trail: Trail, *, since: int = 0) -> frozenset[int]:
     """Pids of the run's processes. `since` skips those with a lower pid, for whoever knows that they are older."""
-    oldest = since if since <= _newest() else 0  # pids began anew from the bottom meanwhile
-    return frozenset(pid for pid in _pids() if pid >= oldest and _is_of(pid, trail))
+    newest = _newest()
+    oldest = since if since <= newest else 0  # pids began anew from the bottom meanwhile
+    found = frozenset(pid for pid in _pids() if pid >= oldest and _is_of(pid, trail))
+    if found or newest == _newest():
+        return found
+    return frozenset(
+        pid for pid in _pids() if pid >= oldest and _is_of(pid, trail)
+    )  # one may just have forked and gone
 
 
 def trail_of(marker: str, identity: Identity | None) -> Trail:
@@ -162,7 +175,19 @@ def _has_marker(pid: int, marker: str) -> bool:
     """Of a process that is not ours to read, no. A zombie has no environment any more."""
     if pid == os.getpid():
         return False
-    return f"\0PAIWATCH_RUN_ID={marker}\0".encode() in b"\0" + _read(f"/proc/{pid}/environ")
+    environ, looks = _read(f"/proc/{pid}/environ"), _EXECUTING
+    while not environ and looks and _is_executing(pid):
+        time.sleep(_MOMENT)
+        environ, looks = _read(f"/proc/{pid}/environ"), looks - 1
+    return f"\0PAIWATCH_RUN_ID={marker}\0".encode() in b"\0" + environ
+
+
+def _is_executing(pid: int) -> bool:
+    """Whether it is between one program and the next: for that moment nothing tells whose it is."""
+    if _read(f"/proc/{pid}/cmdline"):
+        return False
+    stat = _stat(pid)
+    return stat is not None and stat.state not in "ZX" and not stat.is_kernels
 
 
 def _newest() -> int:
@@ -179,7 +204,12 @@ def _stat(pid: int) -> _Stat | None:
         _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     )  # the name before may hold spaces and brackets
     return (
-        _Stat(state=fields[0].decode(), session=int(fields[3]), started_ticks=int(fields[19]))
+        _Stat(
+            state=fields[0].decode(),
+            session=int(fields[3]),
+            started_ticks=int(fields[19]),
+            is_kernels=bool(int(fields[6]) & _KERNELS),
+        )
         if fields
         else None
     )

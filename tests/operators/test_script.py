@@ -219,6 +219,17 @@ async def test_leftovers_of_a_finished_script_are_ended(tmp_path: Path, text: st
     assert result.seconds < 10
 
 
+async def test_leftovers_that_are_about_to_become_another_program_are_found(tmp_path: Path) -> None:
+    text = "setsid sleep 76 >/dev/null 2>&1 </dev/null & exit 0"
+    places = [tmp_path / str(number) for number in range(20)]
+    for place in places:
+        place.mkdir()
+
+    results = await asyncio.gather(*(run(an_order(place, text)) for place in places))
+
+    assert [result.reaped for result in results] == [1] * 20
+
+
 async def test_a_service_that_is_detached_on_purpose_survives(tmp_path: Path) -> None:
     text = "setsid env -u PAIWATCH_RUN_ID sh -c 'echo $$ > pid; exec sleep 60' >/dev/null 2>&1 &"
     order = an_order(tmp_path, text)
