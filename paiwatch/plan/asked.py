@@ -201,7 +201,9 @@ def _declared(
     wanted = world.wanted
     if name not in wanted.releases:
         why = "it has errors" if wanted.exists(name) else "it is gone from the tree"
-        return _left_out(name, why, "`paiwatch validate` lists them" if wanted.exists(name) else "")
+        return _left_out(
+            name, why, "`paiwatch validate` lists them" if wanted.exists(name) else "bring its folder back"
+        )
     service = wanted.services[name]
     if any(verb not in service.scripts for verb in verbs):
         return _left_out(name, f"it has no {operator}-script", f"add it to {service.file}")

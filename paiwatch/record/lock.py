@@ -97,7 +97,9 @@ class StateLock:
     def _refusal(self, holder: bytes) -> BusyError | TransientError:
         text = f"{self._file.parent}: in use by {_describe(holder)}"
         if self._command != _DAEMON or _command(holder) in {_DAEMON, ""}:
-            return BusyError(text)
+            is_daemon = _command(holder) == _DAEMON
+            other = "`paiwatch nudge` has it look now" if is_daemon else "try again when that has ended"
+            return BusyError(f"{text}; {other}, and another platform needs a `state` of its own")
         return TransientError(f"{text}; start again once that has ended")
 
     def _take_folder(self) -> int:

@@ -16,7 +16,10 @@ from paiwatch.record.lock import StateLock
 def test_the_second_comer_is_told_who_holds_it(tmp_path: Path) -> None:
     with (
         StateLock(tmp_path, command="run"),
-        pytest.raises(BusyError, match=rf"in use by paiwatch run, pid {os.getpid()}, since 20"),
+        pytest.raises(
+            BusyError,
+            match=rf"in use by paiwatch run, pid {os.getpid()}, since 20.*; `paiwatch nudge` has it look",
+        ),
         StateLock(tmp_path, command="once"),
     ):
         pytest.fail("two hold it")
