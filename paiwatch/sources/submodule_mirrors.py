@@ -39,6 +39,10 @@ class Mirrors:
                 self._open[key].abort()
         return self._open[key]
 
+    def at(self, path: str) -> tuple[Repository, ...]:
+        """Those that are or lately were at this path, the latest first."""
+        return tuple(repository for (here, _), repository in reversed(self._open.items()) if here == path)
+
     def keep(self, used: Collection[tuple[str, str]]) -> frozenset[Repository]:
         """Close and remove what is not used, but for the newest few; gives those. Anybody may push a new url every second."""
         spare = [key for key in self._open if key not in used][:-_SPARE]

@@ -6,6 +6,7 @@ there. Whoever writes .gitmodules says where a submodule comes from; see address
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from paiwatch.errors import StalledError, TransientError
@@ -207,25 +208,23 @@ class Submodules:
 
     def _changes(self, path: str, before: str, after: str) -> dict[str, tuple[str, str]] | None:
         """What moving a submodule from one commit to another changed, by whole path; None where that is not known."""
-        holder = next((each.repository for (at, *_), each in self._known.items() if at == path), None)
-        if holder is None:
+        old, new = self._files_at(path, before), self._files_at(path, after)
+        if old is None or new is None:
             return None
-        try:
-            old, new = (self._listed(holder, commit) for commit in (before, after))
-        except (TransientError, StalledError):
-            return None
-        self._earlier.append(
-            (holder, frozenset(entry.oid for files in (old, new) for entry in files.values()))
-        )
         return {
             f"{path}/{name}": (old[name].oid if name in old else "", new[name].oid if name in new else "")
             for name in sorted(old.keys() | new.keys())
             if old.get(name) != new.get(name)
         }
 
-    @staticmethod
-    def _listed(holder: Repository, commit: str) -> Mapping[str, Entry]:
-        return listed.files(holder.git, Revision(id=commit), since=None, where="") if commit else {}
+    def _files_at(self, path: str, commit: str) -> Mapping[str, Entry] | None:
+        """The files of this commit, if some repository that was at this path has it; they may be read afterwards."""
+        for holder in self._mirrors.at(path) if commit else ():
+            with suppress(TransientError, StalledError):
+                files = listed.files(holder.git, Revision(id=commit), since=None, where=path)
+                self._earlier.append((holder, frozenset(entry.oid for entry in files.values())))
+                return files
+        return None if commit else {}
 
 
 def _plain(files: Mapping[str, Entry], *, folder: str) -> dict[str, Entry]:

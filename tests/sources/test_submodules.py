@@ -103,6 +103,30 @@ def test_moving_a_submodule_changes_the_files_that_differ_and_no_others(
     }
 
 
+def test_a_commit_that_puts_another_repository_in_place_or_none_changed_the_files_that_differ(
+    *, tmp_path: Path, platform: Path, follow: Opener
+) -> None:
+    other = a_library(tmp_path / "other", {"run.sh": "other\n", "deep/notes": "x\n"})
+    origin = follow()
+    first = origin.look(folder=".")
+    git(platform, "config", "-f", ".gitmodules", "submodule.src/a/lib.url", "../other.git")
+    git(platform, "add", ".gitmodules")
+    link(platform, "src/a/lib", head(other), "../other.git")
+    push_staged(platform)
+    second = origin.look(folder=".", since=first)
+    git(platform, "rm", "-q", "--cached", "src/a/lib")
+    push_staged(platform)
+    third = origin.look(folder=".", since=second)
+
+    gone, swapped = origin.log(first.revision.id, third.revision.id)
+
+    assert set(gone.changes) == {"src/a/lib/run.sh", "src/a/lib/deep/notes"}
+    assert set(swapped.changes) == {".gitmodules", "src/a/lib/run.sh"}
+    before, after = (tree.files["src/a/lib/run.sh"].oid for tree in (first, second))
+    assert swapped.changes["src/a/lib/run.sh"] == (before, after)
+    assert origin.read([before])[before] == b"one\n"
+
+
 def test_the_same_tree_as_a_clone_of_all(tmp_path: Path, platform: Path, lib: Path, follow: Opener) -> None:
     inner = a_library(tmp_path / "inner", {"leaf": "l\n", "exec": "#!\n"})
     (inner / "exec").chmod(0o755)
