@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+import structlog
+
 from paiwatch import private
 from paiwatch.errors import StalledError
 from paiwatch.failpoint import reach
@@ -91,8 +93,11 @@ def prepare(state: Path, files: Mapping[str, Entry], contents: Contents) -> Path
     private.remove_tree(unfinished)
     private.make_folder(unfinished)
     plain = {path: entry for path, entry in files.items() if entry.mode is not Mode.LINK}
-    _fill_pool(pool, plain.values(), contents)
+    left_out = _fill_pool(pool, plain.values(), contents)
     for path, entry in plain.items():
+        if entry in left_out:
+            structlog.get_logger().warning("surroundings.left_out", file=path, error=left_out[entry])
+            continue
         target = unfinished / path
         private.make_folder(target.parent)
         _place(_pooled(pool, entry), target)
@@ -134,22 +139,43 @@ def _pooled(pool: Path, entry: Entry) -> Path:
     return pool / f"{entry.oid}.{entry.mode}"
 
 
-def _fill_pool(pool: Path, entries: Iterable[Entry], contents: Contents) -> None:
-    """Write what is missing, or what a script wrote to through a link of it."""
+def _fill_pool(pool: Path, entries: Iterable[Entry], contents: Contents) -> dict[Entry, str]:
+    """Write what is missing, or what a script wrote to through a link of it; gives those that cannot be had, and why."""
     missing = iter([entry for entry in dict.fromkeys(entries) if not _is_untouched(_pooled(pool, entry))])
     room = _LARGEST
+    left_out: dict[Entry, str] = {}
     while batch := list(islice(missing, _BATCH)):
-        blobs = contents({entry.oid for entry in batch})
+        blobs, faults = _read(batch, contents)
+        left_out |= faults
         room -= sum(map(len, blobs.values()))
         if room < 0:
             _clear(pool)
             remedy = "keep large ones elsewhere and let a script fetch them"
             raise StalledError(f"the files beside the services have more than {_LARGEST:,} bytes; {remedy}")
         for entry in batch:
+            if entry in faults:
+                continue
             file = _pooled(pool, entry)
             file.unlink(missing_ok=True)
             private.write_file(file, blobs[entry.oid], mode=_FILE_MODES[entry.mode])
             os.utime(file, (_WRITTEN, _WRITTEN))
+    return left_out
+
+
+def _read(batch: list[Entry], contents: Contents) -> tuple[dict[str, bytes], dict[Entry, str]]:
+    """All at once; one by one where some are too large, alone or together: no service needs to wait for those."""
+    try:
+        return dict(contents({entry.oid for entry in batch})), {}
+    except StalledError:
+        pass
+    blobs: dict[str, bytes] = {}
+    faults: dict[Entry, str] = {}
+    for entry in batch:
+        try:
+            blobs |= contents({entry.oid})
+        except StalledError as fault:
+            faults[entry] = str(fault)
+    return blobs, faults
 
 
 def _clear(pool: Path) -> None:
@@ -179,8 +205,8 @@ def _link(top: Path, files: Mapping[str, Entry], contents: Contents) -> None:
     links = {path: entry for path, entry in files.items() if entry.mode is Mode.LINK}
     if not links:
         return
-    blobs = contents({entry.oid for entry in links.values()})
-    targets = {path: os.fsdecode(blobs[entry.oid]) for path, entry in links.items()}
+    blobs, _ = _read([*links.values()], contents)
+    targets = {path: os.fsdecode(blobs[entry.oid]) for path, entry in links.items() if entry.oid in blobs}
     for path, target in targets.items():
         if not leads_outside(path, targets):
             private.make_folder((top / path).parent)

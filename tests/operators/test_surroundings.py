@@ -110,6 +110,21 @@ def test_absolute_links_lead_outside() -> None:
     assert surroundings.leads_outside("a", {"a": "/etc/passwd"})
 
 
+def test_a_file_that_is_too_large_is_left_out_and_those_beside_it_are_not(tmp_path: Path) -> None:
+    blobs = Blobs({name: name * 10 for name in "abc"})
+    huge = blobs.files["b"].oid
+
+    def read(oids: Iterable[str]) -> Mapping[str, bytes]:
+        wanted = set(oids)
+        if huge in wanted:
+            raise StalledError("'b' is too large")
+        return blobs.contents(wanted)
+
+    folder = surroundings.prepare(tmp_path, blobs.files, read)
+
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "c"]
+
+
 def test_a_tree_without_measure_is_refused_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
