@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from paiwatch.catalog.service import OnFailure
 from paiwatch.clock import Clock
 from paiwatch.convergence.events import Forgiven, Quarantine
+from paiwatch.engine import objections
 from paiwatch.engine.writer import Writer
 from paiwatch.errors import ConfigError
 from paiwatch.news import Listener, RollbackEnded, ServiceRolledBack, StepQuarantined
-from paiwatch.plan import chances, rollback, wording
+from paiwatch.plan import chances, rollback
 from paiwatch.plan import pins as pinning
 from paiwatch.plan.applied import Former, Memory, Pin, PinnedBy
 from paiwatch.plan.plan import Kind, Step
@@ -105,7 +106,7 @@ class Rollbacks:
         if (pin := memory[service].pin) is not None and pin.instead_of == step.digest:
             return None, ""  # a person was faster
         if memory[service].digest == step.digest:
-            return None, _ran_well(step)
+            return None, objections.ran_well(step)
         target = await self._last_good(service, step.digest, memory)
         if target is None:
             return None, _NOTHING
@@ -117,7 +118,7 @@ class Rollbacks:
     async def choose(self, service: str, to: str, reason: str, desired: Desired) -> Turn:
         """The rollback that a person asks for. `to` is a run or a revision, "" the last good release. Raises ConfigError."""
         memory = await self._writer.do(self._record.memory)
-        wanted = _wanted(service, desired, memory)
+        wanted = objections.wanted(service, desired, memory)
         if to:
             digest, origin = await self._named(service, to)
             target = await self._exactly(service, digest, origin, wanted, memory)
@@ -126,7 +127,7 @@ class Rollbacks:
             if found is None:
                 raise ConfigError(f"{service}: {_NOTHING} (`retention.releases` says how many are kept)")
             target = found
-        _refuse_again(service, target, wanted, memory)
+        objections.refuse_again(service, target, wanted, memory)
         because = reason or "a person asked for it"
         grounds = Grounds(by=PinnedBy.PERSON, since=self._clock.wall(), because=because, origin=origin)
         return await self._turn(service, target, grounds, desired, memory, wanted=wanted)
@@ -207,7 +208,9 @@ class Rollbacks:
 
     async def _exactly(self, service: str, digest: str, origin: str, wanted: str, memory: Memory) -> Former:
         if digest == wanted:
-            raise ConfigError(_refuse_wanted(service, f"release {digest[:8]} ({origin})", wanted, memory))
+            raise ConfigError(
+                objections.refuse_wanted(service, f"release {digest[:8]} ({origin})", wanted, memory)
+            )
         for former in await self._good(service, memory):
             if former.release.digest == digest:
                 return former
@@ -247,35 +250,6 @@ def _asks(step: Step, desired: Desired, policy: Policy) -> bool:
     return wants and release.digest == step.digest
 
 
-def _ran_well(step: Step) -> str:
-    """Why a release that ran well before is not gone back from, and whose change may be behind its failure."""
-    changed = sorted({reason.chain[-1] for reason in step.reasons if reason.chain})
-    said = "no rollback: this release ran well before, so something else is wrong"
-    if not changed:
-        return said
-    return (
-        f"{said}; it was to follow {wording.join(changed)}: `paiwatch rollback {changed[0]}` takes that back"
-    )
-
-
-def _wanted(service: str, desired: Desired, memory: Memory) -> str:
-    """What the tree asks for now, and would run again; where that cannot be told, since it has errors: what the service leaves."""
-    if service in desired.releases:
-        return desired.releases[service].digest
-    applied = memory.get(service)
-    if not pinning.exists(service, desired):
-        if applied is None or not applied.archived:
-            raise ConfigError(f"there is no service {service!r}; `paiwatch status` lists them")
-        raise ConfigError(
-            f"{service} is gone from the tree, so nothing is started for it; revert the commit that removed it"
-        )
-    if applied is None or not applied.archived:
-        raise ConfigError(
-            f"{service} has errors and never ran: there is nothing to roll back to; `paiwatch validate` lists them"
-        )
-    return applied.pin.instead_of if applied.pin is not None else applied.archived
-
-
 def _only(service: str, to: str, found: dict[str, str]) -> tuple[str, str]:
     if not found:
         raise ConfigError(
@@ -288,24 +262,3 @@ def _only(service: str, to: str, found: dict[str, str]) -> tuple[str, str]:
     if not digest:
         raise ConfigError(f"{service} ran successfully only after revision {revision[:8]}")
     return digest, f"revision {revision[:8]}"
-
-
-def _refuse_wanted(service: str, named: str, wanted: str, memory: Memory) -> str:
-    """Why the release that the tree asks for is none to go back to."""
-    applied = memory.get(service)
-    if applied is not None and applied.digest == wanted and not applied.touched and applied.pin is None:
-        return f"{service}: {named} is what it runs already"
-    return f"{service}: {named} is what the tree asks for; `paiwatch retry {service}` runs it"
-
-
-def _refuse_again(service: str, target: Former, wanted: str, memory: Memory) -> None:
-    """What is so already needs no rollback."""
-    applied = memory.get(service)
-    pin = applied.pin if applied is not None else None
-    if applied is None or pin is None or pin.leader or pin.instead_of != wanted:
-        return
-    if pin.release.digest == target.release.digest == applied.digest and not applied.touched:
-        raise ConfigError(
-            f"{service} runs release {applied.digest[:8]} instead of what the tree asks for already; "
-            f"`paiwatch retry {service}` ends that"
-        )
