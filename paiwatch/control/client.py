@@ -53,8 +53,8 @@ def converse(state: Path, request: dict[str, Any], *, timeout: float | None) -> 
 
 
 def _talk(connection: socket.socket, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All replies. Half a line is none: the daemon died while it wrote."""
-    with suppress(ConnectionError), connection.makefile("rb") as lines:
+    """All replies. Half a line is none, nor is what is no JSON: the daemon died while it wrote."""
+    with suppress(ConnectionError, ValueError, RecursionError), connection.makefile("rb") as lines:
         connection.sendall(json.dumps(request).encode() + b"\n")
         for line in lines:
             if not line.endswith(b"\n"):
