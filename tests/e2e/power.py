@@ -64,15 +64,26 @@ class Disk:
         finally:
             os.close(descriptor)
         self._unmount()
-        self.mount()  # replays the journal
+        self._mount_again()  # replays the journal
         self._unmount()
         if self._kind.check:
             _run(*self._kind.check, str(self._file))
-        self.mount()
+        self._mount_again()
 
     def mount(self) -> None:
-        """Put it in its place."""
-        _run("mount", "-o", f"loop,{self._kind.options}", str(self._file), str(self._folder))
+        """Put it in its place; never read-only, as mount likes to do with a device that is not ready."""
+        _run("mount", "--rw", "-o", f"loop,{self._kind.options}", str(self._file), str(self._folder))
+
+    def _mount_again(self) -> None:
+        """The kernel lets go of the device a little after its disk."""
+        deadline = time.monotonic() + _LIMIT
+        while True:
+            try:
+                return self.mount()
+            except subprocess.CalledProcessError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)  # a bounded poll of the kernel
 
     def _unmount(self) -> None:
         """End whoever uses it; a process that is killed lets go a little later."""
