@@ -1,12 +1,17 @@
 """Secrets of the configuration: those of yesterday are as secret as those of today."""
 
 import base64
+import html
+import json
 import os
+import urllib.parse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import jinja2
 import pytest
 
+from paiwatch.control import client
 from tests.e2e.platform import Platform
 from tests.sources import servers
 
@@ -28,6 +33,7 @@ printf 'split: canary-of-'; sleep 0.05; printf 'a-password\\n'
 printf %s "$APP_TOKEN" | base64
 printf 'x%s' "$APP_TOKEN" | base64 -w0
 echo '{"nested": "canary/with+odd&chars="}' 'canary%2Fwith%2Bodd%26chars%3D'
+set -x; : "canary/with+odd&chars="; printf '%q\\n' 'canary/with+odd&chars='; set +x
 echo "https://admin:canary-in-a-url@example.invalid/x" >&2
 exit 3
 """
@@ -115,7 +121,13 @@ def test_everything_in_the_state_folder_is_for_its_owner_only_whatever_the_umask
 def forms(value: str) -> list[bytes]:
     """How it might be lying around."""
     plain = value.encode()
-    return [plain, base64.b64encode(plain), base64.b64encode(b"x" + plain)[4:-4], plain[::-1]]
+    quoted = {
+        json.dumps(value)[1:-1],
+        html.escape(value),
+        jinja2.Template("{{ x | tojson }}").render(x=value)[1:-1],
+    }
+    quoted |= {urllib.parse.quote(value, safe=""), value.replace("&", "\\&")}
+    return [plain, base64.b64encode(plain), base64.b64encode(b"x" + plain)[4:-4], *map(str.encode, quoted)]
 
 
 def finds(text: bytes) -> list[str]:
@@ -159,6 +171,8 @@ def live(platform: Platform, token: Path) -> str:
     said = [platform.cli("logs", "base"), platform.cli("status"), platform.cli("-o", "json", "status")]
     plant(platform, port=2)
     said += [platform.cli("plan", "--diff"), platform.cli("why", "base"), platform.cli("reads", "base")]
+    said += [platform.cli("plan", "--diff", "-o", "markdown"), platform.cli("graph")]
+    said += [str(client.ask(platform.root / "state", {"verb": "progress"}))]
     plant(platform, port=3)
     logged('"problem.found"')
     said += [platform.cli("validate", code=2), platform.cli("why", "base")]
