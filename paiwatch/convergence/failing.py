@@ -19,6 +19,7 @@ class Failing:
         self._inherited = set(
             book
         )  # from before this start, which may have died between a failure and what follows from it
+        self._rests: dict[tuple[str, str], int] = {}  # runs in a row that did not count
         self._book: dict[str, dict[str, Failures]] = {}
         for (service, digest), failures in book.items():
             self._book.setdefault(service, {})[digest] = failures
@@ -72,9 +73,13 @@ class Failing:
         )
 
     def rest(self, step: Step, now: float) -> Failures:
-        """An interrupted run does not count, but rests as after a first failure, so that it cannot spin."""
-        pause = backoff.delay(step.id.service, step.digest, 1, step.retries)
-        return self._put(step, replace(self.look_up(step), not_before=now + pause))
+        """An interrupted run does not count, but rests ever longer, so that it cannot spin."""
+        key = (step.id.service, step.digest)
+        rests = self._rests.get(key, 0) + 1
+        pause = backoff.delay(*key, rests, step.retries)
+        known = self._put(step, replace(self.look_up(step), not_before=now + pause))
+        self._rests[key] = rests
+        return known
 
     def turn_back(self, rolled_back: RolledBack) -> None:
         """Quarantine the release that a person went back from without another try; the other one may be tried."""
@@ -111,4 +116,5 @@ class Failing:
     def _put(self, step: Step, failures: Failures) -> Failures:
         self._book.setdefault(step.id.service, {})[step.digest] = failures
         self._inherited.discard((step.id.service, step.digest))
+        self._rests.pop((step.id.service, step.digest), None)
         return failures

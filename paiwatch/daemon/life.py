@@ -167,9 +167,12 @@ async def _deciding(parts: Parts) -> AsyncIterator[None]:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    is_left = False
 
     def end_the_block(_: object) -> None:
-        task.cancel()
+        # The call may be on its way already when the block is left: then it would strike the clearing up.
+        if not is_left:
+            task.cancel()
 
     deciding.add_done_callback(end_the_block)
     try:
@@ -178,6 +181,6 @@ async def _deciding(parts: Parts) -> AsyncIterator[None]:
         parts.decider.cut_short()
         raise
     finally:
-        deciding.remove_done_callback(end_the_block)
+        is_left = True
         parts.decider.drain()
         await deciding

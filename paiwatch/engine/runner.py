@@ -111,7 +111,7 @@ class Runner:
     async def carry(self, begun: Begun, intent: Begin) -> RunResult:
         """Run the script to its end and write the end down.
 
-        Raises StoreError where the end cannot be written, and where nobody waits for a disk that has no room for the stage.
+        Raises StoreError where the end cannot be written, and where nobody waits for what the stage lacks (room on the disk, a file of the tree).
         """
         scene, step = self._scenes[intent.generation], intent.step
         result = await self._run(begun, intent, scene)
@@ -185,10 +185,8 @@ class Runner:
         except DamagedError as fault:
             remedy = f"then run: paiwatch retry {intent.step.id.service}"
             return script.not_started("the archived release cannot be used", StoreError(f"{fault}; {remedy}"))
-        except TransientError as fault:  # no fault of the service: it counts no attempt
-            return script.put_off(str(fault))
-        except StoreError as fault:  # nor is this
-            self._unstaged[begun.run] = fault
+        except (TransientError, StoreError) as fault:  # no fault of the service: it counts no attempt
+            self._unstaged[begun.run] = fault if isinstance(fault, StoreError) else StoreError(str(fault))
             return script.put_off(str(fault))
         try:
             result = await self._run_script(begun, self._order(begun, intent, place, scene))

@@ -10,7 +10,7 @@ from paiwatch import disk
 from paiwatch.catalog import standins
 from paiwatch.engine.masking import Masking
 from paiwatch.engine.writer import Writer
-from paiwatch.errors import StalledError, StoreError
+from paiwatch.errors import StalledError, StoreError, TransientError
 from paiwatch.failpoint import reach
 from paiwatch.operators import output, stage, surroundings
 from paiwatch.operators.stage import Stage
@@ -89,7 +89,10 @@ class Staging:
     # ── stages ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def build(self, begun: Begun, step: Step, scene: Scene) -> Stage:
-        """The stage of a run. Raises StoreError for what may pass, OSError for what will not (a name that is too long, say)."""
+        """The stage of a run.
+
+        Raises StoreError and TransientError for what may pass, OSError for what will not (a name that is too long, say).
+        """
         try:
             return await self._build(begun, step, scene)
         except OSError as fault:
@@ -133,9 +136,13 @@ class Staging:
         deploys = [service.deploy for service in scene.desired.services.values()]
         deploys += [f"{tree.prefix}{name}/deploy" for name in scene.desired.invalid]
         async with self._mirroring:
-            around = await asyncio.to_thread(
-                lambda: surroundings.prepare(self._state, surroundings.listing(tree, deploys), self._read)
-            )
+            try:
+                around = await asyncio.to_thread(
+                    lambda: surroundings.prepare(self._state, surroundings.listing(tree, deploys), self._read)
+                )
+            except StalledError as fault:
+                # It lies in nobody's release: another commit mends it, and no attempt counts.
+                raise TransientError(str(fault)) from fault
         self._around = (tree.revision.id, around)
         return around
 

@@ -1,11 +1,11 @@
 """The writing statements: each method is one transaction, durable when it returns. Knows tables, decides nothing."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Table, delete, insert, select, update
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.failpoint import reach
@@ -226,22 +226,23 @@ class Ledger:
 
     def drop_failures(self, services: Iterable[str] | None) -> None:
         """Forget failures of these services; None means all."""
-        with self._transaction("service.forgiven") as connection:
-            if services is None:
-                connection.execute(delete(failures))
-                return
-            for service in services:
-                connection.execute(DROP_FAILURES, {"key": service})
+        if services is None:
+            self._forgive((delete(failures), {}))
+        else:
+            self._forgive(*((DROP_FAILURES, {"key": service}) for service in services))
 
     def drop_inputs(self, inputs: Iterable[tuple[str, str]]) -> None:
         """Forget failures of these services' releases."""
+        self._forgive(*((DROP_FAILURE, {"key": service, "of_digest": digest}) for service, digest in inputs))
+
+    def _forgive(self, *drops: tuple[Delete, dict[str, str]]) -> None:
         with self._transaction("service.forgiven") as connection:
-            for service, digest in inputs:
-                connection.execute(DROP_FAILURE, {"key": service, "of_digest": digest})
+            for drop, keys in drops:
+                connection.execute(drop, keys)
 
     def put_adopted(self, adopted: Iterable[Applied], left: Iterable[Applied], generation: int) -> None:
         """Remember these as applied, their failures and rollbacks forgotten; and the good releases that were `left`."""
-        with self._transaction("service.adopted") as connection:
+        with self._adoption() as connection:
             for each in left:
                 rollbacks.keep_former(connection, each, generation)
             for each in adopted:
@@ -251,11 +252,15 @@ class Ledger:
 
     def forget(self, services: Iterable[str]) -> None:
         """Nothing of these is remembered but what ran."""
-        with self._transaction("service.adopted") as connection:
+        with self._adoption() as connection:
             for service in services:
                 for table in (applied, failures, holds):
                     connection.execute(delete(table).where(table.c.service == service))
                 rollbacks.forget(connection, service)
+
+    def _adoption(self) -> AbstractContextManager[Connection]:
+        """A person says how things are."""
+        return self._transaction("service.adopted")
 
     # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
 

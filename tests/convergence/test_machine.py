@@ -257,15 +257,34 @@ def test_a_rest_goes_on_across_plans() -> None:
     ]
 
 
-def test_an_interruption_does_not_count_but_rests() -> None:
+def test_an_interruption_does_not_count_but_rests_ever_longer() -> None:
     machine = Machine(Limits())
     machine.step(planned(1, a_step("a")), 0)
 
+    rests = []
     for moment in (100, 200, 300):
-        assert told(machine.step(ended("a", outcome=Outcome.INTERRUPTED), moment)) == ["wake"]
-        (begin,) = machine.step(Tick(), moment + 50)
+        (wake,) = machine.step(ended("a", outcome=Outcome.INTERRUPTED), moment)
+        assert isinstance(wake, Wake)
+        rests.append(wake.at - moment)
+        (begin,) = machine.step(Tick(), wake.at)
         assert isinstance(begin, Begin)
         assert begin.attempt == 1
+
+    assert [5 <= rests[0] <= 10, 10 <= rests[1] <= 20, 20 <= rests[2] <= 40] == [True] * 3
+
+
+def test_a_failure_that_counts_makes_interruptions_rest_as_at_first() -> None:
+    machine = Machine(Limits())
+    machine.step(planned(1, a_step("a")), 0)
+    for moment, outcome in ((100, Outcome.INTERRUPTED), (200, Outcome.FAILED)):
+        (wake,) = machine.step(ended("a", outcome=outcome), moment)
+        assert isinstance(wake, Wake)
+        machine.step(Tick(), wake.at)
+
+    (wake,) = machine.step(ended("a", outcome=Outcome.INTERRUPTED), 300)
+
+    assert isinstance(wake, Wake)
+    assert 5 <= wake.at - 300 <= 10
 
 
 def test_a_newer_plan_replaces_what_has_not_started_and_waits_for_what_runs() -> None:
