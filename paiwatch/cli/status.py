@@ -17,6 +17,7 @@ from paiwatch.record.history import History
 from paiwatch.report import live, plans, runs, times
 from paiwatch.report import status as report
 from paiwatch.report.status import SETTLED, Daemon, Facts, State, Status
+from paiwatch.report.status_shapes import status_document, status_rows
 from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Revision
 from paiwatch.sources import refused as refusals
@@ -37,7 +38,7 @@ def status(call: Call) -> None:
     refused = _refused(settings) if reply is None else {}
     found = report.status(_facts(state, reply, refused, is_alive=worker is not None))
     if call.wants_json:
-        click.echo(json.dumps(report.status_document(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(status_document(found), indent=2, ensure_ascii=False))
         return
     now = time.time()
     click.echo("\n".join(table.plain(text) for text in _heading(found, worker, now)))
@@ -142,7 +143,7 @@ def _settled_text(found: Status) -> str:
 
 def _table(found: Status, now: float) -> str:
     rows = []
-    for line, row in zip(found.services, report.status_rows(found.services, now=now), strict=True):
+    for line, row in zip(found.services, status_rows(found.services, now=now), strict=True):
         name, state, *rest = map(table.plain, row)
         rows.append([name, table.styled(state, _colour(line.state)), *rest])
     return table.table(_HEADINGS, rows, width=table.screen_width())

@@ -7,6 +7,7 @@ may depend on another's rendered files. The stage goes when its script has ended
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -72,9 +73,18 @@ def remove(stage: Stage) -> bool:
 
 
 def clear(state: Path) -> None:
-    """At start-up, once no script of a dead paiwatch runs: remove all stages, and surroundings that may be half written."""
-    for name in ("stages", "surroundings"):
-        private.remove_tree(state / name)
+    """At start-up, once no script of a dead paiwatch runs: remove all stages, and surroundings that may be half written.
+
+    A folder on which somebody mounted a file system stays.
+    """
+    for folder in (state / "stages", state / "surroundings"):
+        if folder.is_dir() and not folder.is_symlink():
+            for entry in tuple(folder.iterdir()):
+                private.remove_tree(entry)
+            with suppress(OSError):
+                folder.rmdir()
+        else:
+            private.remove_tree(folder)
 
 
 def _write_release(deploy: Path, name: str, files: Mapping[str, tuple[Mode, bytes]]) -> None:

@@ -1,35 +1,34 @@
 """The writing statements: each method is one transaction, durable when it returns. Knows tables, decides nothing."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Delete, Table, delete, insert, select, update
+from sqlalchemy import Connection, Delete, delete, select, update
 
 from paiwatch.convergence.events import Outcome
 from paiwatch.failpoint import reach
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import DOWN, Applied, Hold
-from paiwatch.plan.plan import Plan, Step
+from paiwatch.plan.plan import Step
 from paiwatch.record import encoding, retention, rollbacks, sqlite
 from paiwatch.record.absent import Absent
 from paiwatch.record.approvals import Approvals
 from paiwatch.record.encoding import milliseconds
+from paiwatch.record.generations import Generations
 from paiwatch.record.known import Known
 from paiwatch.record.lingering import LingeringRuns
 from paiwatch.record.rollbacks import Rollbacks
 from paiwatch.record.rows import FailureRow
-from paiwatch.record.schema import applied, failures, generations, holds, runs, steps
+from paiwatch.record.schema import applied, failures, holds, runs
 from paiwatch.record.statements import (
     CHANGE_RUN,
-    CHANGE_STEP,
     DROP_FAILURE,
     DROP_FAILURES,
-    PUT,
-    SETTLE_ADOPTED,
+    inserted,
+    mark_step,
+    put,
 )
-from paiwatch.snapshot import Revision
 
 
 class Ledger:
@@ -43,6 +42,7 @@ class Ledger:
         self.approvals = Approvals(self._transaction)
         self.rollbacks = Rollbacks(self._transaction)
         self.lingering = LingeringRuns(self._transaction)
+        self.generations = Generations(self._transaction)
 
     def close(self) -> None:
         """Close the file."""
@@ -56,61 +56,6 @@ class Ledger:
             reach("record.uncommitted")
         with suppress(OSError):  # only death can come here: what is durable has not failed
             reach(written)
-
-    # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def insert_generation(
-        self, plan: Plan, config: Revision, src: Revision, at: float, held: Iterable[Hold]
-    ) -> int:
-        """The generation and its steps, and what a person wants held with it."""
-        row = {
-            "digest": plan.digest,
-            "config": encoding.revision_to_json(config),
-            "config_id": config.id,
-            "src": encoding.revision_to_json(src),
-            "src_id": src.id,
-            "accepted": milliseconds(at),
-        }
-        with self._transaction("plan.accepted") as connection:
-            generation = _inserted(connection, generations, row)
-            listed = [
-                encoding.step_to_row(generation, position, step) for position, step in enumerate(plan.steps)
-            ]
-            if listed:
-                connection.execute(insert(steps), listed)
-            for hold in held:
-                _put(connection, holds, encoding.hold_to_row(hold))
-        return generation
-
-    def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
-        """Every step has its outcome; those that an older generation's run did get it here."""
-        with self._transaction("generation.closed") as connection:
-            connection.execute(SETTLE_ADOPTED, {"key": generation})
-            connection.execute(
-                update(generations)
-                .where(generations.c.id == generation)
-                .values(closed=milliseconds(at), succeeded=int(succeeded))
-            )
-
-    def abandon_generations(self, because: str, at: float) -> None:
-        """Close what a paiwatch that died left open: steps without an outcome are superseded."""
-        opened = select(generations.c.id).where(generations.c.closed.is_(None))
-        with self._transaction("past.abandoned") as connection:
-            connection.execute(
-                update(steps)
-                .where(steps.c.generation.in_(opened), steps.c.outcome.is_(None))
-                .values(outcome=str(Outcome.SUPERSEDED), because=because)
-            )
-            connection.execute(
-                update(generations)
-                .where(generations.c.closed.is_(None))
-                .values(closed=milliseconds(at), succeeded=0)
-            )
-
-    def dismiss_step(self, generation: int, step: Step, outcome: Outcome, because: str) -> None:
-        """The step got no run under its generation, or none that counts."""
-        with self._transaction("step.dismissed") as connection:
-            _mark_step(connection, (generation, step.id.service, step.id.operator), outcome, because)
 
     # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -144,7 +89,7 @@ class Ledger:
                 _put_applied(connection, touched)
             if lifted:
                 connection.execute(delete(holds).where(holds.c.service == step.id.service))
-            return _inserted(connection, runs, row)
+            return inserted(connection, runs, row)
 
     def set_identity(self, run: int, identity: Identity) -> None:
         """Its process is known."""
@@ -171,7 +116,7 @@ class Ledger:
             connection.execute(
                 update(runs).where(runs.c.id == run).values(encoding.result_to_row(result, at))
             )
-            _mark_step(connection, (generation, service, step.id.operator), result.outcome)
+            mark_step(connection, (generation, service, step.id.operator), result.outcome)
             if memory is None:
                 connection.execute(delete(applied).where(applied.c.service == service))
                 connection.execute(delete(holds).where(holds.c.service == service, holds.c.by.in_(DOWN)))
@@ -181,9 +126,9 @@ class Ledger:
             for digest in cleared:
                 connection.execute(DROP_FAILURE, {"key": service, "of_digest": digest})
             if failure is not None:
-                _put(connection, failures, encoding.failure_to_row(failure))
+                put(connection, failures, encoding.failure_to_row(failure))
             if hold is not None:
-                _put(connection, holds, encoding.hold_to_row(hold))
+                put(connection, holds, encoding.hold_to_row(hold))
 
     def interrupt_run(
         self, run: int, *, at: float, because: str, hold: Hold | None, lingering: Iterable[int]
@@ -203,16 +148,16 @@ class Ledger:
                 "milliseconds": max(0, milliseconds(at) - row.began),
             }
             connection.execute(CHANGE_RUN, {"key": run, **end})
-            _mark_step(connection, (row.generation, row.service, row.operator), outcome, because)
+            mark_step(connection, (row.generation, row.service, row.operator), outcome, because)
             if hold is not None:
-                _put(connection, holds, encoding.hold_to_row(hold))
+                put(connection, holds, encoding.hold_to_row(hold))
 
     # ── what waits for people ───────────────────────────────────────────────────────────────────────────────────────
 
     def put_hold(self, hold: Hold) -> None:
         """Hold a service; replaces its hold."""
         with self._transaction("service.held") as connection:
-            _put(connection, holds, encoding.hold_to_row(hold))
+            put(connection, holds, encoding.hold_to_row(hold))
 
     def drop_hold(self, service: str) -> None:
         """Let it go."""
@@ -222,7 +167,7 @@ class Ledger:
     def put_failure(self, failure: FailureRow) -> None:
         """Failures of one release; replaces what was known."""
         with self._transaction("service.quarantined") as connection:
-            _put(connection, failures, encoding.failure_to_row(failure))
+            put(connection, failures, encoding.failure_to_row(failure))
 
     def drop_failures(self, services: Iterable[str] | None) -> None:
         """Forget failures of these services; None means all."""
@@ -280,31 +225,5 @@ class Ledger:
         return gone, formers
 
 
-def _inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
-    key = connection.execute(insert(table), row).inserted_primary_key
-    assert key is not None
-    return int(key[0])
-
-
-def _put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-    connection.execute(PUT[table.name], row)
-
-
 def _put_applied(connection: Connection, memory: Applied) -> None:
-    _put(connection, applied, encoding.applied_to_row(memory))
-
-
-def _mark_step(
-    connection: Connection, step: tuple[int, str, str], outcome: Outcome, because: str = ""
-) -> None:
-    generation, service, operator = step
-    connection.execute(
-        CHANGE_STEP,
-        {
-            "of_generation": generation,
-            "of_service": service,
-            "of_operator": str(operator),
-            "outcome": str(outcome),
-            "because": because,
-        },
-    )
+    put(connection, applied, encoding.applied_to_row(memory))

@@ -3,10 +3,14 @@
 Which columns an update sets is said by the parameters it is executed with.
 """
 
-from sqlalchemy import Table, Text, bindparam, cast, delete, func, literal, select, update
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table, Text, bindparam, cast, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from paiwatch.convergence.events import Outcome
 from paiwatch.record.schema import applied, failures, formers, holds, pins, runs, steps
 
 
@@ -60,3 +64,32 @@ DROP_FAILURES = delete(failures).where(failures.c.service == bindparam("key"))
 DROP_FAILURE = delete(failures).where(
     failures.c.service == bindparam("key"), failures.c.digest == bindparam("of_digest")
 )
+
+
+def inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
+    """Insert the row; gives the number it got."""
+    key = connection.execute(insert(table), row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert the row, or replace the one with its key."""
+    connection.execute(PUT[table.name], row)
+
+
+def mark_step(
+    connection: Connection, step: tuple[int, str, str], outcome: Outcome, because: str = ""
+) -> None:
+    """The outcome of a step: its generation, service and operator."""
+    generation, service, operator = step
+    connection.execute(
+        CHANGE_STEP,
+        {
+            "of_generation": generation,
+            "of_service": service,
+            "of_operator": str(operator),
+            "outcome": str(outcome),
+            "because": because,
+        },
+    )

@@ -94,23 +94,23 @@ class Record:
     ) -> int:
         """Write the plan down as a generation with its steps and reasons (also an empty one), and `holds` with it; gives its number."""
         held = {hold.service: hold for hold in holds}
-        generation = self._ledger.insert_generation(plan, config, src, at, held.values())
+        generation = self._ledger.generations.insert(plan, config, src, at, held.values())
         self._revisions[generation] = (config.id, src.id)
         self._holds |= held
         return generation
 
     def dismiss(self, generation: int, step: Step, outcome: Outcome, because: str) -> None:
         """The step will not run under its generation: superseded or blocked."""
-        self._ledger.dismiss_step(generation, step, outcome, because)
+        self._ledger.generations.dismiss(generation, step, outcome, because)
 
     def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
         """Every step of the generation has its outcome."""
-        self._ledger.close_generation(generation, succeeded=succeeded, at=at)
+        self._ledger.generations.close(generation, succeeded=succeeded, at=at)
         self._revisions.pop(generation, None)
 
     def abandon(self, because: str, *, at: float) -> None:
         """At start-up, after `interrupt`: close the generations that a paiwatch that died left open."""
-        self._ledger.abandon_generations(because, at)
+        self._ledger.generations.abandon(because, at)
 
     # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -194,10 +194,10 @@ def test_folder_that_is_not_in_the_tree_removes_nothing(platform: Platform) -> N
     platform.wait_settled(platform.git(platform.work, "rev-parse", "HEAD").strip())
 
     (platform.root / "tree" / "src").rename(platform.root / "tree" / "source")
-    platform.wait_until(lambda: "the folder does not exist" in platform.log(), "the problem in the log")
+    platform.wait_until(lambda: "the folder 'src' does not exist" in platform.log(), "the problem in the log")
 
     assert not [step for step in began(platform) if step.startswith(("stop", "delete"))]
-    assert "the folder does not exist" in platform.cli("validate", code=2)
+    assert "the folder 'src' does not exist" in platform.cli("validate", code=2)
 
 
 def test_restart_without_news_opens_no_generation(platform: Platform) -> None:

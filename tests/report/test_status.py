@@ -12,6 +12,7 @@ from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.rows import RunRow
 from paiwatch.report import status as report
 from paiwatch.report.status import Daemon, Facts, LiveStep, State
+from paiwatch.report.status_shapes import status_document, status_rows
 from paiwatch.snapshot import Revision
 from tests.report.builders import a_run
 
@@ -181,7 +182,7 @@ def test_settled_means_nothing_is_owed(known: Facts, *, settled: bool) -> None:
 def test_the_document_has_the_agreed_shape() -> None:
     known = facts(APPLIED, a_run(), a_hold(HeldBy.SUSPENDED), steps=(a_step("waiting", waiting_for=("db",)),))
 
-    assert report.status_document(report.status(known)) == {
+    assert status_document(report.status(known)) == {
         "generation": 2,
         "snapshot": {"config": "c" * 40, "src": "5" * 40},
         "settled": False,
@@ -234,7 +235,7 @@ def test_a_row_says_what_a_person_wants_to_know_next() -> None:
         daemon=DAEMON,
     )
 
-    assert report.status_rows(report.status(known).services, now=1010.0) == [
+    assert status_rows(report.status(known).services, now=1010.0) == [
         (
             "web",
             "backing-off",
@@ -248,7 +249,7 @@ def test_a_row_says_what_a_person_wants_to_know_next() -> None:
 def test_a_plan_that_waits_is_told_with_its_digest_and_reason() -> None:
     seen = report.status(facts(APPLIED, held_plan=HELD))
 
-    assert report.status_document(seen)["held_plan"] == {
+    assert status_document(seen)["held_plan"] == {
         "digest": "h" * 64,
         "reasons": ["it touches 9 services"],
         "services": ["web"],
@@ -256,14 +257,14 @@ def test_a_plan_that_waits_is_told_with_its_digest_and_reason() -> None:
         "since": "1970-01-01T00:15:00.000Z",
     }
     assert not seen.settled
-    assert report.status_rows(seen.services, now=1000.0)[0][-1] == "awaiting approval of plan hhhhhhhhhhhh"
+    assert status_rows(seen.services, now=1000.0)[0][-1] == "awaiting approval of plan hhhhhhhhhhhh"
 
 
 def test_what_is_rolled_back_is_told_in_the_document_and_in_the_note() -> None:
     found = report.status(facts(PINNED))
 
     assert not found.settled
-    assert report.status_document(found)["services"][0]["rolled_back"] == {
+    assert status_document(found)["services"][0]["rolled_back"] == {
         "release": "d" * 64,
         "instead_of": "e" * 64,
         "origin": "run 7",
@@ -272,7 +273,7 @@ def test_what_is_rolled_back_is_told_in_the_document_and_in_the_note() -> None:
         "leader": None,
         "since": "1970-01-01T00:15:40.000Z",
     }
-    ((*_, note),) = report.status_rows(found.services, now=1000.0)
+    ((*_, note),) = status_rows(found.services, now=1000.0)
     assert note == (
         "rolled back 1 min ago: release dddddddd (run 7) runs instead of eeeeeeee, which the tree asks for: slow"
     )
