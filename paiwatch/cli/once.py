@@ -14,10 +14,11 @@ from paiwatch.cli.exits import Code
 @click.command()
 @shared
 def once(call: Call) -> None:
-    """Look once, do what the trees ask for, and exit: 0 when settled, 1 when something failed, is held or is rolled back."""
+    """Look once, do what the trees ask for, and exit: 0 when settled, 1 when something failed, has errors, is held or is rolled back."""
     from paiwatch.daemon import life  # noqa: PLC0415 (heavy)
     from paiwatch.news import News  # noqa: PLC0415
     from paiwatch.report.plans import held_document, held_text  # noqa: PLC0415
+    from paiwatch.report.problems import document as problem_document  # noqa: PLC0415
     from paiwatch.report.tidings import told  # noqa: PLC0415
     from paiwatch.scrub import Scrubber  # noqa: PLC0415
 
@@ -32,6 +33,7 @@ def once(call: Call) -> None:
             click.echo(scrubber.scrub(line))
 
     done = asyncio.run(life.once(call.settings(), scrubber, hear))
+    click.echo("".join(f"{text}\n" for text in exits.lines(done.problems)), err=True, nl=False)
     for step in done.held:
         click.echo(f"{step} waits for a person; `paiwatch status` says since when and why", err=True)
     for service in done.rolled_back:
@@ -45,6 +47,7 @@ def once(call: Call) -> None:
             "held": list(done.held),
             "rolled_back": list(done.rolled_back),
             "held_plan": waiting,
+            "problems": [problem_document(problem) for problem in done.problems],
             "news": heard,
         }
         click.echo(json.dumps(document, indent=2))

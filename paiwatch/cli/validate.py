@@ -12,6 +12,7 @@ from paiwatch.cli.call import Call, shared
 from paiwatch.cli.exits import Code
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem, errors
+from paiwatch.report.problems import document
 from paiwatch.settings.file import load_with_warnings
 from paiwatch.survey.hidden import hidden_inputs
 
@@ -59,16 +60,5 @@ def _document(services: int, problems: Sequence[Problem], *, is_valid: bool) -> 
     return {
         "valid": is_valid,
         "services": services,
-        "problems": [
-            {
-                "file": problem.file,
-                "line": problem.line,
-                "column": problem.column,
-                "severity": str(problem.severity),
-                "message": problem.message,
-                "remedy": problem.remedy,
-                "service": problem.service,
-            }
-            for problem in problems
-        ],
+        "problems": [document(problem) for problem in problems],
     }

@@ -22,7 +22,7 @@ from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import DaemonMoved, Listener, Phase
 from paiwatch.plan import pins
 from paiwatch.plan.guard import HeldPlan
-from paiwatch.problem import errors
+from paiwatch.problem import Problem, errors
 from paiwatch.scrub import Scrubber
 from paiwatch.settings.sections import Settings
 
@@ -105,13 +105,14 @@ def _on_signals(parts: Parts, stop: asyncio.Event) -> None:
 class Converged:
     """How `once` ended: whether everything is as the trees ask, and what waits for a person (steps; the whole plan).
 
-    `rolled_back` are services that run something else than the trees ask for.
+    `rolled_back` are services that run something else than the trees ask for, `problems` the errors of those that stay as they are.
     """
 
     succeeded: bool
     held: tuple[str, ...]
     rolled_back: tuple[str, ...]
     held_plan: HeldPlan | None
+    problems: tuple[Problem, ...]
 
 
 async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Converged:
@@ -135,11 +136,13 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Conv
         held_plan = parts.decider.course.held
         memory = parts.desk.record.memory()
         rolled_back = tuple(sorted(pins.pinned(memory)))
+        problems = errors(desired.problems)
         return Converged(
-            succeeded=succeeded and held_plan is None and not rolled_back,
+            succeeded=succeeded and held_plan is None and not rolled_back and not problems,
             held=held,
             rolled_back=rolled_back,
             held_plan=held_plan,
+            problems=problems,
         )
 
 

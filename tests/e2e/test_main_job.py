@@ -1,5 +1,6 @@
 """The main job, end to end: push a config commit, and the affected services are refreshed."""
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -216,3 +217,22 @@ def test_child_that_a_script_leaves_behind_is_ended_and_told(platform: Platform)
     platform.wait_until(lambda: "processes left behind" in platform.log(), "the warning")
 
     assert "env -u PAIWATCH_RUN_ID" in platform.log()
+
+
+def test_once_tells_of_services_whose_files_have_errors(platform: Platform) -> None:
+    declaration = platform.root / "tree" / "src" / "base" / "deploy" / "service.yaml"
+    declaration.write_text("start-script: [\n")
+
+    said = platform.cli("once", code=1)
+
+    assert "src/base/deploy/service.yaml:2:1: error: is not valid YAML" in said
+    assert began(platform) == ["start alone"]
+    document, _ = json.JSONDecoder().raw_decode(
+        platform.cli("once", "-o", "json", code=1)
+    )  # errors follow it
+    (problem,) = document["problems"]
+    assert (problem["service"], problem["file"], problem["line"]) == (
+        "base",
+        "src/base/deploy/service.yaml",
+        2,
+    )
