@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from paiwatch.catalog import paths
-from paiwatch.catalog.service import Service
+from paiwatch.catalog.service import Operator, Service
 from paiwatch.catalog.standins import FOLLOW
 from paiwatch.documents import shape
 from paiwatch.documents.document import Document, Path
@@ -16,6 +16,9 @@ from paiwatch.snapshot import Entry, Mode
 
 SUFFIX = ".template"
 """`X.template` renders to `X`."""
+
+#: Of a file without bytes, as git names it: often one that was cut off while it was written.
+_EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
 _MOST_HOPS = 16  # links that lead to links; a ring of them ends here
 
@@ -113,21 +116,26 @@ def _script_faults(folder: _Folder) -> Iterator[Problem]:
         where = (f"{operator}-script",)
         if parent := _linked_parent(folder, script):
             yield folder.problem(where, *_through(f"script '{script}'", parent))
-        elif not _is_file(folder, script, rendered):
+        elif (file := _reached(folder, script, rendered)) is None:
             yield folder.problem(where, f"'{script}' does not exist", _missing_script(folder, script))
+        elif operator is Operator.START and file not in rendered and folder.entries[file].oid == _EMPTY:
+            remedy = "write the script; if it is to do nothing, say so in it: exit 0"
+            yield folder.problem(where, f"'{script}' is empty: it would start nothing and succeed", remedy)
 
 
-def _is_file(folder: _Folder, path: str, rendered: frozenset[str]) -> bool:
-    """Whether there will be a file to run: rendered, static, or at the end of links."""
+def _reached(folder: _Folder, path: str, rendered: frozenset[str]) -> str | None:
+    """The file that will be run: rendered, static, or at the end of links."""
     reached: str | None = path
     for _ in range(_MOST_HOPS):
         if reached is None or reached in rendered:
-            return reached is not None
+            return reached
         entry = folder.entries.get(reached)
-        if entry is None or entry.mode is not Mode.LINK:
-            return entry is not None and entry.mode is not Mode.SUBMODULE
+        if entry is None or entry.mode is Mode.SUBMODULE:
+            return None
+        if entry.mode is not Mode.LINK:
+            return reached
         reached = paths.resolve(reached, folder.target(reached))
-    return False
+    return None
 
 
 def _linked_parent(folder: _Folder, path: str) -> str:

@@ -14,7 +14,7 @@ from tests.catalog.trees import START, entries
 
 def declared(text: str, **scripts: str) -> Declared:
     """A service with these scripts; `refresh="…"` is refresh.sh."""
-    files = {"start.sh": "", "service.yaml": text} | {
+    files = {"start.sh": "true", "service.yaml": text} | {
         f"{verb}.sh": script for verb, script in scripts.items()
     }
     deploy = entries(files)

@@ -15,9 +15,9 @@ TREE = entries(
         "version/PAI.VERSION": "1",
         "version/K8S.VERSION": "2",
         "version/notes/old.VERSION": "3",
-        "src/common/service.sh": "",
+        "src/common/service.sh": "true",
         "src/common/lib/.hidden": "",
-        "src/grafana/deploy/start.sh": "",
+        "src/grafana/deploy/start.sh": "true",
     }
 )
 

@@ -55,7 +55,7 @@ def a_catalog(services: Mapping[str, str | Mapping[str, str]], *, folder: str = 
     """The catalog of services given by their service.yaml, or by all files of their deploy folder."""
     files: dict[str, str] = {}
     for name, given in services.items():
-        deploy = {"start.sh": "", "service.yaml": given} if isinstance(given, str) else given
+        deploy = {"start.sh": "true", "service.yaml": given} if isinstance(given, str) else given
         files |= {f"{folder}/{name}/deploy/{path}": text for path, text in deploy.items()}
     tree = a_tree(files, folder)
     return read_catalog(
