@@ -14,7 +14,7 @@ from paiwatch.documents.yamltext import Dialect, parse
 from paiwatch.errors import ConfigError
 from paiwatch.problem import Problem, Severity, errors
 from paiwatch.settings import rules
-from paiwatch.settings.sections import Logging, Operators, Section, Settings, Source
+from paiwatch.settings.sections import PLACES, Logging, Operators, Section, Settings, Source
 from paiwatch.sources import signers
 
 #: Environment variables that win over the file: the section and the key that each sets ("" for the top).
@@ -170,15 +170,7 @@ def _absolute(settings: Settings, base: Path) -> Settings:
 
 def _absolute_source(source: Source, base: Path) -> Source:
     update: dict[str, Any] = {"folder": str(PurePosixPath(source.folder))}
-    for key in (
-        "directory",
-        "token_file",
-        "key_file",
-        "known_hosts",
-        "ca_file",
-        "allowed_signers",
-        "keyring",
-    ):
+    for key in PLACES:
         if (path := getattr(source, key)) is not None:
             update[key] = base / path
     if source.repo and not rules.transport(source.repo):

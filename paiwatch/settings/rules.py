@@ -6,7 +6,7 @@ from functools import partial
 
 from paiwatch.documents.document import Document, Path, problem_at
 from paiwatch.problem import Problem, Severity
-from paiwatch.settings.sections import Settings, Source
+from paiwatch.settings.sections import PLACES, Settings, Source
 
 _OF_REPO = (
     "branch",
@@ -61,17 +61,7 @@ def _home_faults(settings: Settings, document: Document) -> Iterator[Problem]:
     """`~` is the shell's; a folder of that name is never meant."""
     places: list[tuple[Path, object]] = [(("state",), settings.state)]
     for name, source in (("config", settings.config), ("src", settings.src)):
-        keys = (
-            "repo",
-            "directory",
-            "token_file",
-            "key_file",
-            "known_hosts",
-            "ca_file",
-            "allowed_signers",
-            "keyring",
-        )
-        places += [((name, key), getattr(source, key)) for key in keys]
+        places += [((name, key), getattr(source, key)) for key in ("repo", *PLACES)]
     for where, place in places:
         if str(place).startswith("~"):
             yield _error(

@@ -24,6 +24,10 @@ class Submodules(StrEnum):
     ON = "on"
 
 
+#: Keys of a source that name a file or folder.
+PLACES = ("directory", "token_file", "key_file", "known_hosts", "ca_file", "allowed_signers", "keyring")
+
+
 class Source(Section):
     """Where one tree comes from: a git repository (`repo`) or a live directory (`directory`), exactly one of the two."""
 
