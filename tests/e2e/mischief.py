@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paiwatch.control import client
-from tests.e2e.platform import Platform
+from tests.e2e.platform import LIMIT, Platform
 from tests.e2e.upheaval import World
 
 #: One mischief: done up to its `yield`, undone after it. It yields violations, and "" when there is none so far.
@@ -55,10 +56,11 @@ class Mischief:
         lab = self.world.lab
         if "daemon_asleep" not in self.under_way:
             deque(self.under_way.pop("disk_full", ()), maxlen=0)  # nobody's word could be written down
-            revive(lab)
-            lab.wait_until(
-                lambda: client.ask(lab.root / "state", request) is not None, f"an answer to {request}"
-            )
+            deadline = time.monotonic() + LIMIT
+            while client.ask(lab.root / "state", request) is None:
+                revive(lab)  # again and again: it may only now be dying of the disk
+                assert time.monotonic() < deadline, f"no answer to {request}\n{lab.log()[-6000:]}"
+                time.sleep(0.05)  # a bounded poll of a real daemon; nothing signals us
 
     @property
     def chance(self) -> random.Random:
