@@ -126,6 +126,7 @@ def test_every_promise_holds_in_every_history(seed: int) -> None:
     world.check_converged()
 
     world.tree.invalid.clear()
+    world.look()
     world.change_holds({})
     world.retry()
     world.run_until_idle()

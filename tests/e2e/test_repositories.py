@@ -132,7 +132,8 @@ def test_names_that_only_git_can_hold_come_through_or_are_told_of(tmp_path: Path
     assert live in text
     (lab.root / "config.yaml").write_text(text.replace(live, f"{{repo: '{tree.as_uri()}', folder: src}}"))
 
-    lab.cli("once")
+    said = lab.cli("once", code=1)
+    assert "src/linked/deploy/out: error: is a symbolic link that leaves the deploy folder" in said
 
     assert lab.out("odd").read_bytes() == b"new\nline\xff\xfeCasecase"
     assert lab.value("plain") == "0 steady"
