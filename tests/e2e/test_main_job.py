@@ -220,19 +220,19 @@ def test_child_that_a_script_leaves_behind_is_ended_and_told(platform: Platform)
 
 
 def test_once_tells_of_services_whose_files_have_errors(platform: Platform) -> None:
-    declaration = platform.root / "tree" / "src" / "base" / "deploy" / "service.yaml"
+    declaration = platform.root / "tree" / "src" / "alone" / "deploy" / "service.yaml"
     declaration.write_text("start-script: [\n")
 
     said = platform.cli("once", code=1)
 
-    assert "src/base/deploy/service.yaml:2:1: error: is not valid YAML" in said
-    assert began(platform) == ["start alone"]
+    assert "src/alone/deploy/service.yaml:2:1: error: is not valid YAML" in said
+    assert began(platform) == ["start base", "start middle", "start top"]
     document, _ = json.JSONDecoder().raw_decode(
         platform.cli("once", "-o", "json", code=1)
     )  # errors follow it
     (problem,) = document["problems"]
     assert (problem["service"], problem["file"], problem["line"]) == (
         "base",
-        "src/base/deploy/service.yaml",
+        "src/alone/deploy/service.yaml",
         2,
     )
