@@ -232,7 +232,7 @@ def test_once_tells_of_services_whose_files_have_errors(platform: Platform) -> N
     )  # errors follow it
     (problem,) = document["problems"]
     assert (problem["service"], problem["file"], problem["line"]) == (
-        "base",
+        "alone",
         "src/alone/deploy/service.yaml",
         2,
     )
