@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paiwatch.control import client
+from paiwatch.private import sync_folder
 from tests.e2e.platform import LIMIT, Platform
 from tests.e2e.upheaval import World
 
@@ -230,3 +231,4 @@ def disk_full(mischief: Mischief) -> Iterator[str]:
                 continue
     yield ""
     fill.unlink(missing_ok=True)
+    sync_folder(fill.parent)  # else a power cut brings it back, and nobody would take it away again
