@@ -142,9 +142,9 @@ async def retry(desk: Desk, services: frozenset[str]) -> Reply:
 
     A service that is named is no longer rolled back either.
     """
-    failed = {service for service, _ in await desk.writer.do(desk.record.failures)}
+    failed = {service for service, _ in await desk.writer.do(desk.record.failures.all)}
     failed |= await _lift_interrupted(desk, services)
-    await desk.writer.do(lambda: desk.record.forgive(services))
+    await desk.writer.do(lambda: desk.record.failures.forgive(services))
     ended = await desk.course.rollbacks.end(services)
     await desk.course.feed(Retried(services=services))
     await desk.course.replan(anew=True)

@@ -231,7 +231,7 @@ async def _settle_the_past(
             )
         )
     await lookback.forget_gone(record, writer)
-    await writer.do(lambda: record.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
+    await writer.do(lambda: record.generations.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
     await asyncio.to_thread(stage.clear, settings.state)
     failpoint.reach("past.cleared")
     return await writer.do(record.cut_off)
@@ -240,7 +240,7 @@ async def _settle_the_past(
 async def _failures(record: Record, writer: Writer, longest: float) -> FailureBook:
     """The record's failures on the machine's clock. A clock that was set back (power loss) makes nobody rest more than `longest` seconds."""
     now, wall = _CLOCK.monotonic(), _CLOCK.wall()
-    rows = await writer.do(record.failures)
+    rows = await writer.do(record.failures.all)
     return {
         key: Failures(
             attempts=row.attempts,

@@ -285,7 +285,9 @@ class Course:
             case Begin():
                 await self._begin(intent)
             case Dismiss(step=step, generation=generation, outcome=outcome, because=because):
-                await self._writer.insist(lambda: self._record.dismiss(generation, step, outcome, because))
+                await self._writer.insist(
+                    lambda: self._record.generations.dismiss(generation, step, outcome, because)
+                )
                 self._tell(StepDismissed(generation=generation, step=step, outcome=outcome, because=because))
             case Quarantine():
                 self._turned |= await self.rollbacks.quarantine(intent, self.desired)

@@ -92,7 +92,9 @@ class Rollbacks:
             return frozenset(turn.pins)
         at = self._clock.wall()
         await self._writer.insist(
-            lambda: self._record.quarantine(step.id.service, step.digest, attempts=attempts, at=at, note=note)
+            lambda: self._record.failures.quarantine(
+                step.id.service, step.digest, attempts=attempts, at=at, note=note
+            )
         )
         self._tell(told)
         return frozenset()
@@ -156,7 +158,7 @@ class Rollbacks:
 
     async def new_chances(self, desired: Desired | None) -> Forgiven | None:
         """Forgive what used up its retries before something that it stands on was applied anew; what the machine is told of that."""
-        failures = await self._writer.do(self._record.failures)
+        failures = await self._writer.do(self._record.failures.all)
         quarantined = [key for key, row in failures.items() if row.quarantined]
         if not quarantined or desired is None:
             return None
@@ -166,7 +168,7 @@ class Rollbacks:
         forgiven = chances.new(tried, desired, memory)
         if not forgiven:
             return None
-        await self._writer.insist(lambda: self._record.forgive_inputs(forgiven))
+        await self._writer.insist(lambda: self._record.failures.forgive_inputs(forgiven))
         return Forgiven(inputs=forgiven)
 
     # ── choosing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +204,7 @@ class Rollbacks:
         return tuple(former for former in good if self._is_archived(former.release.digest))
 
     async def _last_good(self, service: str, wanted: str, memory: Memory) -> Former | None:
-        failures = await self._writer.do(self._record.failures)
+        failures = await self._writer.do(self._record.failures.all)
         quarantined = {key for key, failure in failures.items() if failure.quarantined}
         return rollback.last_good(service, wanted, await self._good(service, memory), quarantined)
 

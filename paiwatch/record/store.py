@@ -16,8 +16,9 @@ from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import DOWN, Applied, Hold, Memory, Pin
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.record import encoding, failing, layout, memory
+from paiwatch.record.failures import Failures
 from paiwatch.record.memory import Underway
-from paiwatch.record.rows import Begun, FailureRow, Pruned, Unfinished
+from paiwatch.record.rows import Begun, Pruned, Unfinished
 from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Revision
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class Record:
     """The writer. It keeps applied, holds and failures in memory too: nobody else changes them.
 
-    Rooms of their own: `known` (reads the file), `absent` (services gone from the tree that stay as they are), `approvals` (the plan
+    Rooms of their own: `known` (reads the file), `failures` (in a row), `generations` (accepted plans), `absent` (services gone from the tree that stay as they are), `approvals` (the plan
     that waits, and what may go ahead), `rollbacks` (what one is chosen from), `lingering` (processes that nobody could end).
     """
 
@@ -42,7 +43,8 @@ class Record:
         self.lingering = ledger.lingering
         self._applied = ledger.known.applied()
         self._holds = ledger.known.holds()
-        self._failures = ledger.known.failures()
+        self.failures = Failures(ledger)
+        self.generations = ledger.generations
         self._underway: dict[int, Underway] = {}
         self._revisions: dict[int, tuple[str, str]] = {}  # of open generations
 
@@ -78,10 +80,6 @@ class Record:
         """Persons' holds (suspended, stopped, deleted), by service; before those, what lingers. Quarantine is in `failures`."""
         return self._holds | self._ledger.lingering.holds()
 
-    def failures(self) -> Mapping[tuple[str, str], FailureRow]:
-        """Failures in a row, by service and release digest."""
-        return dict(self._failures)
-
     # ── generations ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def latest_generation(self) -> tuple[int, tuple[str, str]]:
@@ -99,18 +97,10 @@ class Record:
         self._holds |= held
         return generation
 
-    def dismiss(self, generation: int, step: Step, outcome: Outcome, because: str) -> None:
-        """The step will not run under its generation: superseded or blocked."""
-        self._ledger.generations.dismiss(generation, step, outcome, because)
-
     def close_generation(self, generation: int, *, succeeded: bool, at: float) -> None:
         """Every step of the generation has its outcome."""
         self._ledger.generations.close(generation, succeeded=succeeded, at=at)
         self._revisions.pop(generation, None)
-
-    def abandon(self, because: str, *, at: float) -> None:
-        """At start-up, after `interrupt`: close the generations that a paiwatch that died left open."""
-        self._ledger.generations.abandon(because, at)
 
     # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,8 +165,8 @@ class Record:
         if succeeded:
             hold = holding.fulfilled(step, self._holds.get(step.id.service)) or hold
         after = self._settled(run, underway, release, at) if succeeded else self._applied.get(step.id.service)
-        cleared = failing.cleared(self._failures, step) if succeeded and step.last else frozenset[str]()
-        known = self._failures.get((step.id.service, step.digest))
+        cleared = failing.cleared(self.failures.all(), step) if succeeded and step.last else frozenset[str]()
+        known = self.failures.known(step.id.service, step.digest)
         failure = None if succeeded else failing.failed(known, step, result, retry_at=retry_at, at=at)
         self._ledger.end_run(
             run,
@@ -193,10 +183,9 @@ class Record:
         self._remember(step.id.service, after)
         if after is None and (kept := self._holds.get(step.id.service)) is not None and kept.by in DOWN:
             del self._holds[kept.service]  # what a person took down is gone now, for good
-        for digest in cleared:
-            del self._failures[step.id.service, digest]
+        self.failures.drop_inputs([(step.id.service, digest) for digest in cleared])
         if failure is not None:
-            self._failures[failure.service, failure.digest] = failure
+            self.failures.note(failure)
         if hold is not None:
             self._holds[hold.service] = hold
         if result.lingering:
@@ -239,23 +228,15 @@ class Record:
         self._ledger.drop_hold(service)
         self._holds.pop(service, None)
 
-    def quarantine(self, service: str, digest: str, *, attempts: int, at: float, note: str = "") -> None:
-        """Retries are used up: this release waits for a person. `note` says what else there is to know."""
-        known = self._failures.get((service, digest))
-        because = "; ".join(filter(None, (known.because if known else "", note)))
-        failure = failing.quarantined(known, service, digest, at=at, because=because, attempts=attempts)
-        self._ledger.put_failure(failure)
-        self._failures[service, digest] = failure
-
     def roll_back(
         self, service: str, failed: str, pins: Mapping[str, Pin], *, because: str, at: float
     ) -> None:
         """Write pins down, and `failed` as quarantined: the release that the service goes back from."""
-        known = self._failures.get((service, failed))
+        known = self.failures.known(service, failed)
         because = (known.because if known else "") or because
         failure = failing.quarantined(known, service, failed, at=at, because=because)
         self._ledger.rollbacks.pin(pins, failure)
-        self._failures[service, failed] = failure
+        self.failures.note(failure)
         self._applied |= {name: replace(self._applied[name], pin=pin) for name, pin in pins.items()}
 
     def unpin(self, services: Iterable[str]) -> None:
@@ -265,17 +246,6 @@ class Record:
             self._ledger.rollbacks.unpin(ended)
             self._applied |= {name: replace(self._applied[name], pin=None) for name in ended}
 
-    def forgive(self, services: Iterable[str] = ()) -> None:
-        """Forget failures and quarantine of these services, or of all when empty: they may be tried at once."""
-        chosen = frozenset(services) or frozenset(service for service, _ in self._failures)
-        self._ledger.drop_failures(chosen)
-        self._forget_failures(chosen)
-
-    def forgive_inputs(self, inputs: Collection[tuple[str, str]]) -> None:
-        """Forget failures and quarantine of these services' releases."""
-        self._ledger.drop_inputs(inputs)
-        self._failures = {key: row for key, row in self._failures.items() if key not in inputs}
-
     def adopt(self, desired: Desired, services: Iterable[str], *, at: float) -> None:
         """Declare the present releases of these services applied, without running anything."""
         version = self._ledger.known.latest_run() + 1
@@ -284,7 +254,7 @@ class Record:
             fresh.values(), memory.left_for(fresh, self._applied), self._ledger.known.latest_generation()
         )
         self._applied |= fresh
-        self._forget_failures(fresh.keys())
+        self.failures.drop(fresh.keys())
 
     def forget(self, services: Collection[str]) -> None:
         """These are gone from the tree, and a person says that nothing of them is left to do."""
@@ -292,7 +262,7 @@ class Record:
         for service in services:
             self._applied.pop(service, None)
             self._holds.pop(service, None)
-        self._forget_failures(services)
+        self.failures.drop(services)
 
     # ── retention ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -325,7 +295,3 @@ class Record:
             self._applied.pop(service, None)
         else:
             self._applied[service] = after
-
-    def _forget_failures(self, services: Iterable[str]) -> None:
-        gone = frozenset(services)
-        self._failures = {key: row for key, row in self._failures.items() if key[0] not in gone}

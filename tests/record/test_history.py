@@ -69,7 +69,7 @@ def test_a_generation_lists_its_steps_in_plan_order(tmp_path: Path) -> None:
     with Record.open(tmp_path) as record:
         steps = [a_step("z", "1"), a_step("a", "2", Operator.STOP), a_step("a", "2", level=1)]
         generation = accept(record, steps)
-        record.dismiss(generation, steps[2], Outcome.BLOCKED, "stop a failed")
+        record.generations.dismiss(generation, steps[2], Outcome.BLOCKED, "stop a failed")
         record.close_generation(generation, succeeded=False, at=9.0)
 
     with History.open(tmp_path) as history:
@@ -93,7 +93,7 @@ def test_quarantine_is_shown_as_a_hold_unless_a_person_holds_it(tmp_path: Path) 
     with Record.open(tmp_path) as record:
         for service in ("grafana", "loki"):
             carry(record, a_step(service, "g" * 64), FAILED)
-            record.quarantine(service, "g" * 64, attempts=5, at=7.0)
+            record.failures.quarantine(service, "g" * 64, attempts=5, at=7.0)
         record.hold(hold)
 
     with History.open(tmp_path) as history:

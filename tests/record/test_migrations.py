@@ -42,7 +42,7 @@ def test_every_version_opens_with_what_it_remembered(tmp_path: Path, version: in
         assert (grafana.digest, grafana.version) == ("g" * 64, 1)
         assert grafana.reads[0].path == ("grafana", "port")
         assert record.holds()["loki"].reason == "maintenance"
-        assert record.failures()["loki", "l" * 64].quarantined
+        assert record.failures.all()["loki", "l" * 64].quarantined
         assert [run.service for run in history.runs()] == ["loki", "grafana"]
         assert history.runs()[0].reasons[0].chain == ("a", "b")
 

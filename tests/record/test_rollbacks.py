@@ -110,7 +110,7 @@ def test_a_pin_survives_reopening_and_readers_see_it(record: Record, tmp_path: P
 
     with Record.open(tmp_path) as again, History.open(tmp_path) as history:
         assert again.memory()["web"].pin == history.applied()["web"].pin == pin
-        failure = again.failures()["web", NEW.digest]
+        failure = again.failures.all()["web", NEW.digest]
         assert (failure.quarantined, failure.since, failure.because) == (True, 7.25, "slow")
         again.unpin(["web", "nobody"])
         assert again.memory()["web"].pin is None
@@ -126,10 +126,10 @@ def test_a_rollback_that_succeeds_makes_the_old_release_applied_and_keeps_the_ne
 
     web = record.memory()["web"]
     assert (web.digest, web.files, web.touched) == (OLD.digest, OLD.files, "")
-    assert record.failures().keys() == {("web", NEW.digest)}
+    assert record.failures.all().keys() == {("web", NEW.digest)}
     assert digests(record) == [(NEW.digest, 3), (OLD.digest, 2)]
     carry(record, NEWER_STEP, release=NEWER)
-    assert not record.failures()
+    assert not record.failures.all()
 
 
 def test_a_pin_made_while_a_script_runs_is_not_lost_with_its_end(record: Record) -> None:

@@ -118,7 +118,7 @@ def test_a_failure_leaves_it_touched_and_is_counted(record: Record, state: Path)
     carry(record, step, FAILED, retry_at=170.0)
 
     again = reopened(record, state)
-    failure = again.failures()["grafana", RELEASE.digest]
+    failure = again.failures.all()["grafana", RELEASE.digest]
     assert (failure.attempts, failure.retry_at, failure.quarantined) == (2, 170.0, False)
     assert failure.because == "exit code 3"
     assert again.memory()["grafana"].touched == RELEASE.digest
@@ -128,12 +128,12 @@ def test_a_failure_leaves_it_touched_and_is_counted(record: Record, state: Path)
 def test_an_interruption_counts_no_attempt(record: Record) -> None:
     step = a_step("grafana", RELEASE.digest)
     carry(record, step, INTERRUPTED)
-    assert record.failures() == {}
+    assert record.failures.all() == {}
 
     carry(record, step, FAILED, retry_at=150.0)
     carry(record, step, INTERRUPTED)
 
-    assert record.failures()["grafana", RELEASE.digest].attempts == 1
+    assert record.failures.all()["grafana", RELEASE.digest].attempts == 1
 
 
 def test_a_success_clears_the_failures_of_all_its_releases(record: Record) -> None:
@@ -142,7 +142,7 @@ def test_a_success_clears_the_failures_of_all_its_releases(record: Record) -> No
 
     carry(record, a_step("grafana", NEWER.digest), release=NEWER)
 
-    assert set(record.failures()) == {("loki", "l" * 64)}
+    assert set(record.failures.all()) == {("loki", "l" * 64)}
 
 
 def test_the_stop_of_a_restart_settles_nothing(record: Record) -> None:
@@ -157,7 +157,7 @@ def test_the_stop_of_a_restart_settles_nothing(record: Record) -> None:
         NEWER.digest,
         Operator.STOP,
     )
-    assert record.failures()["grafana", NEWER.digest].attempts == 1
+    assert record.failures.all()["grafana", NEWER.digest].attempts == 1
 
 
 def test_a_removed_service_is_forgotten_once_it_is_stopped(record: Record, state: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_removed_service_is_forgotten_once_it_is_stopped(record: Record, state
 
     again = reopened(record, state)
     assert again.memory() == {}
-    assert again.failures() == {}
+    assert again.failures.all() == {}
     again.close()
 
 
@@ -296,7 +296,7 @@ def test_unfinished_runs_are_told_after_a_crash_and_can_be_interrupted(record: R
     ]
     for each in unfinished:
         again.interrupt(each.run, at=9.0, because="paiwatch died")
-    again.abandon("paiwatch died before they began", at=9.0)
+    again.generations.abandon("paiwatch died before they began", at=9.0)
 
     assert again.unfinished() == ()
     with History.open(state) as history:
@@ -335,15 +335,15 @@ def test_holds_come_and_go(record: Record, state: Path) -> None:
 
 def test_quarantine_stays_until_forgiven(record: Record, state: Path) -> None:
     carry(record, a_step("grafana", RELEASE.digest), FAILED)
-    record.quarantine("grafana", RELEASE.digest, attempts=5, at=7.0)
+    record.failures.quarantine("grafana", RELEASE.digest, attempts=5, at=7.0)
 
     again = reopened(record, state)
-    failure = again.failures()["grafana", RELEASE.digest]
+    failure = again.failures.all()["grafana", RELEASE.digest]
     assert (failure.quarantined, failure.since, failure.attempts) == (True, 7.0, 5)
-    again.forgive(["loki"])
-    assert again.failures()
-    again.forgive()
-    assert again.failures() == {}
+    again.failures.forgive(["loki"])
+    assert again.failures.all()
+    again.failures.forgive()
+    assert again.failures.all() == {}
     again.close()
 
 
@@ -358,7 +358,7 @@ def test_adopted_releases_are_applied_without_a_run(record: Record) -> None:
     assert memory["grafana"].digest == desired.releases["grafana"].digest
     assert memory["grafana"].prerequisites == {"loki": memory["loki"].version}
     assert (memory["grafana"].touched, memory["grafana"].scripts) == ("", grafana.scripts)
-    assert record.failures() == {}
+    assert record.failures.all() == {}
     version = memory["loki"].version
     record.adopt(desired, ["loki"], at=51.0)
     assert record.memory()["loki"].version == version
@@ -481,7 +481,7 @@ def test_a_step_that_an_older_generations_run_did_has_the_outcome_of_that_run(
     older = accept(record, [step])
     run = record.begin(step, older, 1, at=101.0, scripts=scripts(*Operator)).run
     newer = accept(record, [step, other])
-    record.dismiss(newer, other, Outcome.BLOCKED, "held")
+    record.generations.dismiss(newer, other, Outcome.BLOCKED, "held")
     record.finish(run, SUCCEEDED, release=RELEASE, at=102.0)
 
     record.close_generation(newer, succeeded=True, at=103.0)
