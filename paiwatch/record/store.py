@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 class Record:
     """The writer. It keeps applied, holds and failures in memory too: nobody else changes them.
 
-    Rooms of their own: `known` (reads the file), `failures` (in a row), `generations` (accepted plans), `absent` (services gone from the tree that stay as they are), `approvals` (the plan
-    that waits, and what may go ahead), `rollbacks` (what one is chosen from), `lingering` (processes that nobody could end).
+    Rooms of their own: `known` (reads the file), `failures` (in a row), `generations` (accepted plans), `absent` (services gone from
+    the tree that stay as they are), `approvals` (the plan that waits, and what may go ahead), `rollbacks` (what one is chosen
+    from), `lingering` (processes that nobody could end).
     """
 
     def __init__(self, state: Path, ledger: "Ledger") -> None:
