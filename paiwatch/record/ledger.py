@@ -11,9 +11,10 @@ from paiwatch.failpoint import reach
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import DOWN, Applied, Hold
 from paiwatch.plan.plan import Step
-from paiwatch.record import encoding, retention, rollbacks, sqlite
+from paiwatch.record import encoding, retention, rollbacks
 from paiwatch.record.absent import Absent
 from paiwatch.record.approvals import Approvals
+from paiwatch.record.dialects import sqlite
 from paiwatch.record.encoding import milliseconds
 from paiwatch.record.generations import Generations
 from paiwatch.record.known import Known

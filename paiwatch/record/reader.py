@@ -12,9 +12,10 @@ from paiwatch.convergence.events import Outcome
 from paiwatch.plan.applied import Applied, Hold
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Kind
-from paiwatch.record import encoding, layout, lingering, rollbacks, sqlite
+from paiwatch.record import encoding, layout, lingering, rollbacks
 from paiwatch.record.absent import read_absent
 from paiwatch.record.approvals import read_held
+from paiwatch.record.dialects import sqlite
 from paiwatch.record.encoding import seconds
 from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
 from paiwatch.record.schema import failures, generations, holds, runs, steps

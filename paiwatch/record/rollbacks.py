@@ -16,7 +16,7 @@ from paiwatch.record.encoding import milliseconds, seconds
 from paiwatch.record.rows import FailureRow
 from paiwatch.record.schema import applied, failures, formers, generations, pins, runs, steps
 from paiwatch.record.sharing import Sharing
-from paiwatch.record.statements import KEEP_FORMER, PUT
+from paiwatch.record.statements import put, put_new
 
 _ROWS = 100  # in memory at once
 #: The reasons of a step that went back begin so: it is not what its revision asked for.
@@ -56,7 +56,7 @@ def read_applied(connection: Connection) -> dict[str, Applied]:
 
 def keep_former(connection: Connection, applied: Applied, generation: int) -> None:
     """Remember what is applied now as a release that can be gone back to; `generation` is about to leave it."""
-    connection.execute(PUT[formers.name], _former_to_row(applied, generation))
+    put(connection, formers, _former_to_row(applied, generation))
 
 
 def forget(connection: Connection, service: str) -> None:
@@ -132,7 +132,7 @@ class Rollbacks:
         with self._transaction() as connection:
             for column in (generations.c.config_id, generations.c.src_id):
                 newest = select(column, func.max(generations.c.id)).where(
-                    column.startswith(prefix, autoescape=True)
+                    column.istartswith(prefix, autoescape=True)
                 )
                 for revision, generation in connection.execute(newest.group_by(column)).all():
                     found[revision] = _digest_after(connection, service, generation)
@@ -142,9 +142,9 @@ class Rollbacks:
         """Roll these services back; the release that failed is quarantined with it, as one."""
         with self._transaction("service.pinned") as connection:
             for name, pin in found.items():
-                connection.execute(KEEP_FORMER, _former_to_row(pin.release, pin.left))
-                connection.execute(PUT[pins.name], _pin_to_row(name, pin))
-            connection.execute(PUT[failures.name], encoding.failure_to_row(failure))
+                put_new(connection, formers, _former_to_row(pin.release, pin.left))
+                put(connection, pins, _pin_to_row(name, pin))
+            put(connection, failures, encoding.failure_to_row(failure))
 
     def unpin(self, services: Iterable[str]) -> None:
         """These run again what the tree asks for."""

@@ -7,23 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Table, Text, bindparam, cast, delete, func, insert, literal, select, update
-from sqlalchemy.dialects.sqlite import Insert
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from paiwatch.convergence.events import Outcome
-from paiwatch.record.schema import applied, failures, formers, holds, pins, runs, steps
+from paiwatch.record.dialects import upserts
+from paiwatch.record.schema import failures, runs, steps
 
-
-def _upsert(table: Table) -> Insert:
-    statement = upsert(table)
-    others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
-    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
-
-
-#: Insert or replace, by table name.
-PUT = {table.name: _upsert(table) for table in (applied, holds, failures, formers, pins)}
-#: Insert unless it is there.
-KEEP_FORMER = upsert(formers).on_conflict_do_nothing(index_elements=list(formers.primary_key))
 #: Set columns of the run `key`.
 CHANGE_RUN = update(runs).where(runs.c.id == bindparam("key"))
 #: Set columns of one step.
@@ -75,7 +63,12 @@ def inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> in
 
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert the row, or replace the one with its key."""
-    connection.execute(PUT[table.name], row)
+    connection.execute(upserts.replacing(connection.dialect.name, table), row)
+
+
+def put_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert the row, unless one with its key is there."""
+    connection.execute(upserts.keeping(connection.dialect.name, table), row)
 
 
 def mark_step(

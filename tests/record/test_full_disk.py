@@ -84,7 +84,7 @@ def test_release_that_the_disk_did_not_take_leaves_nothing_and_is_kept_later(sta
 def test_record_that_another_program_keeps_locked_says_what_to_do(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paiwatch.record.sqlite._WAIT", 10)
+    monkeypatch.setattr("paiwatch.record.dialects.sqlite._WAIT", 10)
     with Record.open(state) as record, closing(sqlite3.connect(state / "record.db")) as other:
         other.isolation_level = None
         other.execute("BEGIN IMMEDIATE")

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, inspect
 
 from paiwatch.errors import StoreError
-from paiwatch.record import sqlite
+from paiwatch.record.dialects import sqlite
 from paiwatch.record.history import History
 from paiwatch.record.migrations import MIGRATIONS, newest, version_of
 from paiwatch.record.schema import metadata

@@ -180,6 +180,7 @@ def test_runs_and_revisions_lead_to_releases(record: Record) -> None:
     assert rollbacks.run(3) is None
     assert rollbacks.applied_at("web", CONFIG.id[:6]) == {CONFIG.id: OLD.digest}
     assert rollbacks.applied_at("web", SRC.id) == {SRC.id: OLD.digest}
+    assert rollbacks.applied_at("web", SRC.id.upper()) == {SRC.id: OLD.digest}
     assert rollbacks.applied_at("other", SRC.id) == {SRC.id: ""}
     assert rollbacks.applied_at("web", "_") == {}
     assert rollbacks.changed(2) == {("web", NEW.digest)}
