@@ -1,13 +1,15 @@
-"""How a record file gets to the schema of today: an ordered list, applied in one transaction, from the first version on.
+"""How a record gets to the schema of today: made anew as `schema` says, or brought there from the version that it has.
 
-A migration never changes once it is released: files in the field have gone through it.
+The way is an ordered list, applied in one transaction. A migration never changes once it is released: files in the field have gone
+through it. These are SQLite's own words: no other database has had these versions.
 """
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Insert, Update, insert, inspect, select, update
 
 from paiwatch.failpoint import reach
+from paiwatch.record.schema import metadata, schema_version
 
 Migration = tuple[int, Callable[[Connection], None]]
 
@@ -110,11 +112,10 @@ MIGRATIONS: Sequence[Migration] = (
 
 
 def version_of(connection: Connection) -> int:
-    """The schema version of this file; 0 when it is empty."""
-    known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'"
-    if not connection.exec_driver_sql(known).scalar_one():
+    """The schema version of this record; 0 when it is empty."""
+    if not inspect(connection).has_table(schema_version.name):
         return 0
-    return int(connection.exec_driver_sql("SELECT version FROM schema_version").scalar_one())
+    return int(connection.execute(select(schema_version.c.version)).scalar_one())
 
 
 def newest(migrations: Sequence[Migration] = MIGRATIONS) -> int:
@@ -122,11 +123,22 @@ def newest(migrations: Sequence[Migration] = MIGRATIONS) -> int:
     return migrations[-1][0]
 
 
+def create(connection: Connection) -> None:
+    """Make the tables of the newest version where there are none, inside the caller's transaction."""
+    metadata.create_all(connection, checkfirst=False)
+    _sign(connection, insert(schema_version).values(version=newest()))
+
+
 def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring the file from its version to the newest, inside the caller's transaction."""
+    """Bring an older file from its version to the newest, inside the caller's transaction."""
     present = version_of(connection)
     for version, change in migrations:
         if version > present:
             change(connection)
-            reach("record.migrating")
-            connection.exec_driver_sql("UPDATE schema_version SET version = ?", (version,))
+            _sign(connection, update(schema_version).values(version=version))
+
+
+def _sign(connection: Connection, version: Insert | Update) -> None:
+    """The tables are as this version has them: say so."""
+    reach("record.migrating")
+    connection.execute(version)

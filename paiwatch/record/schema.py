@@ -1,13 +1,14 @@
-"""The tables, as SQL statements are built from them. How a file gets to have them is `migrations`.
+"""The tables, indexes and defaults: what every record has, on SQLite and on PostgreSQL. `migrations` brings older files to it.
 
-Times are INTEGER milliseconds since the epoch; JSON is TEXT; flags are 0 and 1.
+Times are INTEGER milliseconds since the epoch; JSON is TEXT; flags are 0 and 1. What changes here changes there too: a test
+compares files that are made anew with files that were migrated from each version.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class Words(TypeDecorator[str]):
@@ -16,13 +17,20 @@ class Words(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Sorted by its bytes, as SQLite does: PostgreSQL would ask the locale."""
+        return Text(collation="C") if dialect.name == "postgresql" else self.impl_instance
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """On the way into the file."""
         del dialect
         if value is None or value.isascii():
             return value
         return value.encode("utf-8", "backslashreplace").decode()
 
+
+#: Times, and numbers that grow for ever: 64 bits. SQLite's INTEGER has them, PostgreSQL's has half of that.
+LONG = Integer().with_variant(BigInteger(), "postgresql")
 
 metadata = MetaData()
 
@@ -34,7 +42,7 @@ def _text(name: str) -> Column[str]:
 def _release() -> Iterator[Column[Any]]:
     """What is remembered of a release that ran successfully; `timeout` is milliseconds."""
     for name in ("version", "at", "timeout"):
-        yield Column(name, Integer, nullable=False)
+        yield Column(name, LONG, nullable=False)
     for name in (
         "config",
         "src",
@@ -55,21 +63,22 @@ schema_version = Table("schema_version", metadata, Column("version", Integer, nu
 generations = Table(
     "generations",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", LONG, primary_key=True),
     _text("digest"),
     _text("config"),  # Revision as JSON
     _text("config_id"),
     _text("src"),
     _text("src_id"),
-    Column("accepted", Integer, nullable=False),
-    Column("closed", Integer),
+    Column("accepted", LONG, nullable=False),
+    Column("closed", LONG),
     Column("succeeded", Integer),
+    sqlite_autoincrement=True,  # a number that retention deleted never comes again
 )
 
 steps = Table(
     "steps",
     metadata,
-    Column("generation", Integer, primary_key=True),
+    Column("generation", LONG, primary_key=True),
     Column("service", Words, primary_key=True),
     Column("operator", Words, primary_key=True),
     Column("position", Integer, nullable=False),
@@ -79,32 +88,39 @@ steps = Table(
     _text("reasons"),
     Column("outcome", Words),
     _text("because"),
+    sqlite_with_rowid=False,
 )
 
 runs = Table(
     "runs",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("generation", Integer, nullable=False),
+    Column("id", LONG, primary_key=True),
+    Column("generation", LONG, nullable=False),
     _text("service"),
     _text("operator"),
     _text("digest"),
     Column("attempt", Integer, nullable=False),
     _text("marker"),
-    Column("began", Integer, nullable=False),
+    Column("began", LONG, nullable=False),
     Column("pid", Integer),
-    Column("started_ticks", Integer),
+    Column("started_ticks", LONG),
     Column("boot", Words),
-    Column("ended", Integer),
+    Column("ended", LONG),
     Column("outcome", Words),
     Column("exit", Integer),
     Column("signal", Integer),
-    Column("milliseconds", Integer, nullable=False, server_default="0"),
-    Column("reaped", Integer, nullable=False, server_default="0"),
+    Column("milliseconds", LONG, nullable=False, server_default=text("0")),
+    Column("reaped", Integer, nullable=False, server_default=text("0")),
     _text("message"),
     _text("interrupted"),  # what its release asks for when it is cut off
     _text("lingering"),  # pids of its processes that nobody could end and that may still be there, as JSON
+    sqlite_autoincrement=True,  # a number that retention deleted never comes again
 )
+
+Index("runs_by_service", runs.c.service, runs.c.id)
+Index("runs_by_generation", runs.c.generation)
+_UNFINISHED = runs.c.ended.is_(None)
+Index("runs_unfinished", runs.c.id, sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED)
 
 applied = Table(
     "applied",
@@ -123,7 +139,7 @@ formers = Table(
     metadata,
     Column("service", Words, primary_key=True),
     Column("digest", Words, primary_key=True),
-    Column("left_in", Integer, nullable=False),  # the generation that went on to another
+    Column("left_in", LONG, nullable=False),  # the generation that went on to another
     *_release(),
 )
 
@@ -134,7 +150,7 @@ pins = Table(
     Column("service", Words, primary_key=True),
     _text("instead_of"),
     _text("digest"),
-    Column("since", Integer, nullable=False),
+    Column("since", LONG, nullable=False),
     _text("by"),
     _text("because"),
     _text("origin"),
@@ -147,9 +163,9 @@ holds = Table(
     Column("service", Words, primary_key=True),
     _text("by"),
     _text("reason"),
-    Column("since", Integer, nullable=False),
+    Column("since", LONG, nullable=False),
     _text("digest"),
-    Column("done", Integer, nullable=False, server_default="1"),
+    Column("done", Integer, nullable=False, server_default=text("1")),
 )
 
 failures = Table(
@@ -158,16 +174,17 @@ failures = Table(
     Column("service", Words, primary_key=True),
     Column("digest", Words, primary_key=True),
     Column("attempts", Integer, nullable=False),
-    Column("retry_at", Integer, nullable=False),
-    Column("quarantined", Integer),  # since when
+    Column("retry_at", LONG, nullable=False),
+    Column("quarantined", LONG),  # since when
     _text("because"),
+    sqlite_with_rowid=False,
 )
 
 held_plans = Table(
     "held_plans",
     metadata,
     Column("digest", Words, primary_key=True),
-    Column("since", Integer, nullable=False),
+    Column("since", LONG, nullable=False),
     _text("services"),
     _text("reasons"),
 )
@@ -176,7 +193,7 @@ approvals = Table(
     "approvals",
     metadata,
     Column("digest", Words, primary_key=True),
-    Column("at", Integer, nullable=False),
+    Column("at", LONG, nullable=False),
 )
 
 #: Services that are gone from the tree and stay as they are, as of the newest plan.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, inspect
 
+from paiwatch import failpoint
 from paiwatch.errors import StoreError
 from paiwatch.record.dialects import sqlite
 from paiwatch.record.history import History
@@ -60,6 +61,21 @@ def test_a_new_file_has_the_tables_that_statements_are_built_from(tmp_path: Path
             for name, table in metadata.tables.items()
         }
     sqlite.close(connection)
+
+
+def test_a_file_that_was_not_made_whole_is_made_at_the_next_start(tmp_path: Path) -> None:
+    failpoint.arm({failpoint.VARIABLE: "record.migrating:1:ENOSPC"})
+    try:
+        with pytest.raises(StoreError, match=r"record\.db: No space left on device"):
+            Record.open(tmp_path)
+    finally:
+        failpoint.arm({})
+    with sqlite3.connect(tmp_path / "record.db") as connection:
+        assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+    connection.close()
+
+    with Record.open(tmp_path) as record:
+        assert record.latest_generation() == (0, ("", ""))
 
 
 def test_a_migration_keeps_a_private_copy_of_the_file_as_it_was(tmp_path: Path) -> None:

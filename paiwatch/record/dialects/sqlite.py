@@ -145,9 +145,11 @@ def _bring_up(file: Path, connection: Connection, known: Sequence[Migration]) ->
         return
     if not present:
         _refuse_to_forget(file)
-    if present:
-        _back_up(file, connection, present)
-        reach("record.backed-up")
+        with connection.begin():
+            migrations.create(connection)
+        return
+    _back_up(file, connection, present)
+    reach("record.backed-up")
     with connection.begin():
         migrations.migrate(connection, known)
 
