@@ -89,6 +89,23 @@ _FIFTH = (
 #: Services gone from the tree that stay as they are, and what they seem to have become.
 _SIXTH = ("CREATE TABLE absent (service TEXT PRIMARY KEY NOT NULL, renamed_to TEXT NOT NULL DEFAULT '')",)
 
+#: What happened, in order; what each source accepted and refused last; who did something, and after which run a release had failed.
+_EIGHTH = (
+    """CREATE TABLE events (
+        seq INTEGER PRIMARY KEY NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL DEFAULT '',
+        service TEXT NOT NULL DEFAULT '', run INTEGER, generation INTEGER, principal TEXT NOT NULL DEFAULT '',
+        data TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX events_by_service ON events (service, seq)",
+    "CREATE INDEX events_by_kind ON events (kind, seq)",
+    """CREATE TABLE acceptances (
+        source TEXT PRIMARY KEY NOT NULL, accepted TEXT NOT NULL DEFAULT '', refused TEXT NOT NULL DEFAULT '')""",
+    "ALTER TABLE failures ADD COLUMN run INTEGER NOT NULL DEFAULT 0",
+    """UPDATE failures SET run = coalesce(
+        (SELECT max(runs.id) FROM runs WHERE runs.service = failures.service AND runs.digest = failures.digest), 0)""",
+    "ALTER TABLE holds ADD COLUMN principal TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE approvals ADD COLUMN steps TEXT NOT NULL DEFAULT ''",
+)
+
 
 def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
     """A migration that carries these out in order."""
@@ -108,6 +125,7 @@ MIGRATIONS: Sequence[Migration] = (
     (4, _all(_FOURTH)),
     (5, _all(_FIFTH)),
     (6, _all(_SIXTH)),
+    (8, _all(_EIGHTH)),
 )
 
 

@@ -166,6 +166,7 @@ holds = Table(
     Column("since", LONG, nullable=False),
     _text("digest"),
     Column("done", Integer, nullable=False, server_default=text("1")),
+    _text("principal"),  # who placed it, as JSON
 )
 
 failures = Table(
@@ -177,6 +178,8 @@ failures = Table(
     Column("retry_at", LONG, nullable=False),
     Column("quarantined", LONG),  # since when
     _text("because"),
+    # the newest run of that release, 0 for none that is known
+    Column("run", LONG, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
 )
 
@@ -194,6 +197,7 @@ approvals = Table(
     metadata,
     Column("digest", Words, primary_key=True),
     Column("at", LONG, nullable=False),
+    _text("steps"),  # what it covers, as a JSON list of [service, operator, digest]; "" for none known
 )
 
 #: Services that are gone from the tree and stay as they are, as of the newest plan.
@@ -202,4 +206,30 @@ absent = Table(
     metadata,
     Column("service", Words, primary_key=True),
     _text("renamed_to"),
+)
+
+#: What happened, in order, for those who follow: written with the facts that an event tells.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", LONG, primary_key=True, autoincrement=False),  # the writer counts
+    Column("at", LONG, nullable=False),
+    _text("kind"),
+    _text("service"),
+    Column("run", LONG),
+    Column("generation", LONG),
+    _text("principal"),  # who caused it, as JSON; "" for nobody
+    _text("data"),  # JSON
+)
+
+Index("events_by_service", events.c.service, events.c.seq)
+Index("events_by_kind", events.c.kind, events.c.seq)
+
+#: What each source accepted last, and what it refused since.
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("source", Words, primary_key=True),  # config, src, or the name of a mirror
+    _text("accepted"),  # JSON; "" for nothing yet
+    _text("refused"),
 )
