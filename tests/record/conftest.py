@@ -1,4 +1,4 @@
-"""Whatever these tests make the record execute must be SQL that PostgreSQL has, too."""
+"""Whatever these tests make the record execute must be SQL that PostgreSQL has, too. They execute every statement there is."""
 
 from collections.abc import Iterator
 
