@@ -216,3 +216,10 @@ News = (
     | RunInterrupted
 )
 Listener = Callable[[News], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """Stands where a follower that read too slowly missed so many pieces of news. Nobody tells it: it is no news of anything."""
+
+    count: int

@@ -23,7 +23,7 @@ def line(news: Mapping[str, Any]) -> str | None:
         case "quarantined":
             return _quarantined(news)
         case _:
-            return _of_rollbacks(news)
+            return _rest(news)
 
 
 def _planned(news: Mapping[str, Any]) -> str:
@@ -58,7 +58,11 @@ def _quarantined(news: Mapping[str, Any]) -> str:
     )
 
 
-def _of_rollbacks(news: Mapping[str, Any]) -> str | None:
+def _rest(news: Mapping[str, Any]) -> str | None:
+    if news.get("news") == "missed":
+        return (
+            f"  … {news['count']} more lines came faster than they were read; `paiwatch history` has what ran"
+        )
     if news.get("news") == "rollback-ended":
         return f"  ↷ the rollback of {news['service']} has ended: {news['because']}"
     if news.get("news") != "rolled-back":

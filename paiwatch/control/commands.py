@@ -4,7 +4,6 @@ The same functions serve the daemon (through its control socket) and a command l
 Requests are plain mappings, checked here; replies are plain mappings, the last one with "ok".
 """
 
-import asyncio
 import difflib
 import os
 from collections.abc import AsyncIterator
@@ -16,14 +15,12 @@ from paiwatch.control.desk import Desk, Reply, Request
 from paiwatch.convergence.events import Retried
 from paiwatch.convergence.progress import progress
 from paiwatch.errors import ConfigError, PaiwatchError
-from paiwatch.news import News
+from paiwatch.news import Missed
 from paiwatch.plan import pins
 from paiwatch.plan.applied import DOWN, EVERYTHING, HeldBy, Hold
 from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
-
-_PATIENCE = 10_000  # news that may wait for one listener
 
 
 async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
@@ -55,26 +52,16 @@ async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
 
 async def _follow(desk: Desk, _: Request) -> AsyncIterator[Reply]:
     """Tell news as it happens until the listener goes away; one that reads too slowly is sent away."""
-    heard: asyncio.Queue[News] = asyncio.Queue(maxsize=_PATIENCE)
-    lost = asyncio.Event()
-
-    def hear(news: News) -> None:
-        try:
-            heard.put_nowait(news)
-        except asyncio.QueueFull:
-            lost.set()
-
-    desk.listeners.add(hear)
-    try:
+    async with desk.bus.follow() as following:
         yield {"news": "following", "generation": desk.course.generation}
         if desk.course.in_force is not None and (reply := told(desk.course.in_force)) is not None:
             yield reply  # what was accepted just before somebody listened
-        while not lost.is_set():
-            if (reply := told(await heard.get())) is not None:
+        async for news in following:
+            if isinstance(news, Missed):
+                break
+            if (reply := told(news)) is not None:
                 yield reply
         yield {"ok": False, "error": "you read too slowly and missed news"}
-    finally:
-        desk.listeners.discard(hear)
 
 
 # ── the short ones ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,15 +1,16 @@
 """The desk: what commands of people work with, and the shapes in which they are asked and answered. Values only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from paiwatch.clock import Clock
 from paiwatch.engine.course import Course
 from paiwatch.engine.decider import Decider
 from paiwatch.engine.writer import Writer
 from paiwatch.errors import ConfigError
-from paiwatch.news import News
+from paiwatch.news import Missed, News
 from paiwatch.plan.policy import Policy
 from paiwatch.record.store import Record
 from paiwatch.releases.release import Desired
@@ -17,6 +18,20 @@ from paiwatch.sources.sources import Sources
 
 Request = Mapping[str, Any]
 Reply = dict[str, Any]
+
+
+class Following(AsyncIterable[News | Missed], Protocol):
+    """What is told from now on, until it is made to `end`."""
+
+    def end(self) -> None:
+        """Hear nothing more; what was told before is still delivered."""
+
+
+class Bus(Protocol):
+    """Where commands hear what they set in motion."""
+
+    def follow(self) -> AbstractAsyncContextManager[Following]:
+        """Hear what is told while the block lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +46,7 @@ class Desk:
     clock: Clock
     nudge: Callable[[str], None]
     faults: dict[str, str]
-    listeners: set[Callable[[News], None]]
+    bus: Bus
     since: float
     sources: Sources
 

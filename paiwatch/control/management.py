@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 
 from paiwatch.catalog.service import Operator
-from paiwatch.control.desk import Desk, Reply, Request
+from paiwatch.control.desk import Desk, Following, Reply, Request
 from paiwatch.convergence import holding
 from paiwatch.errors import ConfigError
-from paiwatch.news import News
 from paiwatch.plan.applied import DOWN, Memory
 from paiwatch.plan.asked import Request as AskedFor
 from paiwatch.plan.asked import asked
@@ -22,25 +21,20 @@ from paiwatch.report.tidings import told
 async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
     """Run one operator over a list of services, telling each step as it begins and ends."""
     operator = Operator(request["operator"])
-    heard: asyncio.Queue[News | None] = asyncio.Queue()
-    desk.listeners.add(heard.put_nowait)
-    try:
+    async with desk.bus.follow() as following:
         answer, plan = await desk.decider.between_events(lambda: _fulfil(desk, operator, request))
-        async for news in until(answer, heard):
+        async for news in until(answer, following):
             if (reply := told(news)) is not None:
                 yield reply
         left_out = [str(problem) for problem in plan.problems] if request.get("names") else []
         is_done = answer.result() and (bool(plan.steps) or not left_out)
         yield {"ok": True, "succeeded": is_done, "steps": len(plan.steps), "left_out": left_out}
-    finally:
-        desk.listeners.discard(heard.put_nowait)
 
 
-async def until(answer: asyncio.Future[bool], heard: asyncio.Queue[News | None]) -> AsyncIterator[News]:
+def until(answer: asyncio.Future[bool], following: Following) -> Following:
     """What is heard until all of it is done, its last news included."""
-    answer.add_done_callback(lambda _: heard.put_nowait(None))
-    while (news := await heard.get()) is not None:
-        yield news
+    answer.add_done_callback(lambda _: following.end())
+    return following
 
 
 async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "tuple[asyncio.Future[bool], Plan]":

@@ -9,7 +9,6 @@ from paiwatch.convergence.events import RolledBack
 from paiwatch.convergence.holding import is_held
 from paiwatch.engine.rollbacks import Turn
 from paiwatch.errors import ConfigError
-from paiwatch.news import News
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.build import build
 from paiwatch.plan.excerpt import excerpt, once
@@ -20,12 +19,10 @@ from paiwatch.report.tidings import told
 
 async def roll_back(desk: Desk, request: Request) -> AsyncIterator[Reply]:
     """Roll one service back. The last reply has "succeeded", null when it is written down and nothing of it runs now."""
-    heard: asyncio.Queue[News | None] = asyncio.Queue()
-    desk.listeners.add(heard.put_nowait)
-    try:
+    async with desk.bus.follow() as following:
         turn, outcome = await desk.decider.between_events(lambda: _begin(desk, request))
         if not isinstance(outcome, str):
-            async for news in until(outcome, heard):
+            async for news in until(outcome, following):
                 if (reply := told(news)) is not None:
                     yield reply
         yield {
@@ -37,8 +34,6 @@ async def roll_back(desk: Desk, request: Request) -> AsyncIterator[Reply]:
             "followers": sorted(turn.pins.keys() - {turn.service}),
             "note": outcome if isinstance(outcome, str) else "",
         }
-    finally:
-        desk.listeners.discard(heard.put_nowait)
 
 
 async def _begin(desk: Desk, request: Request) -> "tuple[Turn, asyncio.Future[bool] | str]":

@@ -15,6 +15,7 @@ from paiwatch.control.desk import Desk
 from paiwatch.convergence import holding
 from paiwatch.convergence.events import FailureBook, Failures, Limits
 from paiwatch.convergence.machine import Machine
+from paiwatch.daemon.bus import Bus
 from paiwatch.daemon.composition import policy_of, survey_of
 from paiwatch.engine import lookback
 from paiwatch.engine.course import Course
@@ -31,7 +32,7 @@ from paiwatch.engine.runs import Runs
 from paiwatch.engine.staging import Staging
 from paiwatch.engine.writer import Writer
 from paiwatch.errors import StoreError
-from paiwatch.news import Listener, News, RunInterrupted
+from paiwatch.news import Listener, RunInterrupted
 from paiwatch.operators import leftovers, reaping, stage
 from paiwatch.plan.build import Planner
 from paiwatch.record.lock import StateLock
@@ -70,7 +71,7 @@ async def assemble(
     settings: Settings,
     *,
     command: str,
-    listeners: set[Listener],
+    bus: Bus,
     scrubber: Scrubber,
     converges: bool,
     patient: bool = False,
@@ -83,13 +84,9 @@ async def assemble(
     failpoint.arm(os.environ)
     reaping.by_descriptor()
 
-    def tell(news: News) -> None:
-        for listener in tuple(listeners):
-            listener(news)
-
     async with AsyncExitStack() as stack:
         stack.enter_context(StateLock(settings.state, command=command))
-        ground = await _ground(stack, settings, tell, patient=patient)
+        ground = await _ground(stack, settings, bus.tell, patient=patient)
         cut_off = await _past_settled(ground)
         nudges = Nudges()
         sources, lookout = await _eyes(ground, nudges)
@@ -110,11 +107,11 @@ async def assemble(
             clock=_CLOCK,
             nudge=nudges.nudge,
             faults={},
-            listeners=listeners,
+            bus=bus,
             since=_CLOCK.wall(),
             sources=sources,
         )
-        yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk, tell=tell)
+        yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk, tell=bus.tell)
 
 
 async def _ground(stack: AsyncExitStack, settings: Settings, tell: Listener, *, patient: bool) -> _Ground:

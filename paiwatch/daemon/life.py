@@ -17,6 +17,7 @@ from paiwatch.control.server import ControlServer
 from paiwatch.convergence.progress import progress
 from paiwatch.daemon import crew, notify, upkeep
 from paiwatch.daemon.assembly import Parts, assemble
+from paiwatch.daemon.bus import Bus
 from paiwatch.engine.lookout import tell_refusals
 from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import DaemonMoved, Listener, Phase
@@ -32,9 +33,9 @@ from paiwatch.settings.sections import Settings
 async def run(settings: Settings, scrubber: Scrubber, listen: Listener) -> None:
     """Converge until told to stop. READY goes to systemd after the first plan; SIGTERM drains, a second one cuts short."""
     crew.muster()
-    listeners: set[Listener] = {listen, upkeep.show}
+    bus = Bus(listen, upkeep.show)
     async with assemble(
-        settings, command="run", listeners=listeners, scrubber=scrubber, converges=True, patient=True
+        settings, command="run", bus=bus, scrubber=scrubber, converges=True, patient=True
     ) as parts:
         control = ControlServer(settings.state, lambda request: commands.answer(parts.desk, request))
         await control.start()
@@ -118,9 +119,10 @@ class Converged:
 async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Converged:
     """Look once and converge. Raises ConfigError when no plan can be made from what was seen: the last good state stays."""
     crew.muster()
-    listeners: set[Listener] = {listen}
+    bus = Bus()
+    bus.observe(listen)  # a terminal, perhaps, that goes away: no reason to end what runs
     async with (
-        assemble(settings, command="once", listeners=listeners, scrubber=scrubber, converges=True) as parts,
+        assemble(settings, command="once", bus=bus, scrubber=scrubber, converges=True) as parts,
         _deciding(parts),
     ):
         desired = await parts.lookout.look()
@@ -150,10 +152,9 @@ async def obey(
     settings: Settings, scrubber: Scrubber, request: Request, hear: Callable[[dict[str, Any]], None]
 ) -> None:
     """Carry out one command under the state lock; `hear` gets its replies."""
-    listeners: set[Listener] = set()
     async with (
         assemble(
-            settings, command=str(request["verb"]), listeners=listeners, scrubber=scrubber, converges=False
+            settings, command=str(request["verb"]), bus=Bus(), scrubber=scrubber, converges=False
         ) as parts,
         _deciding(parts),
     ):

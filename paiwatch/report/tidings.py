@@ -7,6 +7,7 @@ from paiwatch.news import (
     CommitRefused,
     GenerationAccepted,
     GenerationClosed,
+    Missed,
     News,
     PlanApproved,
     PlanHeld,
@@ -21,7 +22,7 @@ from paiwatch.news import (
 from paiwatch.report.plans import held_document
 
 
-def told(news: News) -> dict[str, Any] | None:
+def told(news: News | Missed) -> dict[str, Any] | None:
     """The line for one piece of news; None for what clients are not told."""
     match news:
         case GenerationAccepted():
@@ -38,7 +39,7 @@ def told(news: News) -> dict[str, Any] | None:
             return _short(news)
 
 
-def _short(news: News) -> dict[str, Any] | None:
+def _short(news: News | Missed) -> dict[str, Any] | None:
     match news:
         case CommitRefused(source=source, refusal=refusal):
             facts = {"commit": refusal.tip.id, "because": refusal.why, "in_force": refusal.kept}
@@ -53,15 +54,17 @@ def _short(news: News) -> dict[str, Any] | None:
         case GenerationClosed(generation=generation, succeeded=succeeded, seconds=seconds):
             return {"news": "closed", "generation": generation, "succeeded": succeeded, "seconds": seconds}
         case _:
-            return _of_rollbacks(news)
+            return _rest(news)
 
 
-def _of_rollbacks(news: News) -> dict[str, Any] | None:
+def _rest(news: News | Missed) -> dict[str, Any] | None:
     match news:
         case ServiceRolledBack():
             return {"news": "rolled-back", **asdict(news), "followers": [*news.followers]}
         case RollbackEnded():
             return {"news": "rollback-ended", **asdict(news)}
+        case Missed(count=count):
+            return {"news": "missed", "count": count}
         case _:
             return None
 

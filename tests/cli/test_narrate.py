@@ -4,7 +4,7 @@ import click
 import pytest
 
 from paiwatch.cli import narrate
-from paiwatch.news import News, RollbackEnded, ServiceRolledBack, StepQuarantined
+from paiwatch.news import Missed, News, RollbackEnded, ServiceRolledBack, StepQuarantined
 from paiwatch.report.tidings import told
 from tests.record.runs import a_step
 
@@ -33,6 +33,11 @@ WITH = ServiceRolledBack(
             id="with others",
         ),
         pytest.param(
+            Missed(count=3),
+            "… 3 more lines came faster than they were read; `paiwatch history` has what ran",
+            id="missed",
+        ),
+        pytest.param(
             RollbackEnded(service="web", because="the tree asks for another release"),
             "↷ the rollback of web has ended: the tree asks for another release",
             id="ended",
@@ -50,7 +55,7 @@ WITH = ServiceRolledBack(
         ),
     ],
 )
-def test_each_piece_of_news_has_its_line(news: News, line: str) -> None:
+def test_each_piece_of_news_has_its_line(news: News | Missed, line: str) -> None:
     reply = told(news)
 
     assert reply is not None
