@@ -10,7 +10,8 @@ from typing import Any
 
 from paiwatch.errors import BusyError
 
-_GONE = (
+#: What is told to whoever waits for an answer when the daemon ends.
+GONE = (
     "the daemon ended before it answered, so this may have begun and is not repeated: `paiwatch status` and "
     "`paiwatch history` show where things stand; ask again for what is missing"
 )
@@ -63,7 +64,7 @@ def _talk(connection: socket.socket, request: dict[str, Any]) -> Iterator[dict[s
             yield reply
             if "ok" in reply:
                 return
-    yield {"ok": False, "error": _GONE}
+    yield {"ok": False, "error": GONE}
 
 
 def ask(state: Path, request: dict[str, Any], *, timeout: float = 5.0) -> dict[str, Any] | None:

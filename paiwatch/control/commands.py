@@ -6,7 +6,8 @@ Requests are plain mappings, checked here; replies are plain mappings, the last 
 
 import difflib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
 
 from paiwatch.clock import Clock
@@ -23,7 +24,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 
-async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
+async def answer(desk: Desk, request: Request) -> AsyncGenerator[Reply, None]:
     """Do what one request asks. A fault of the request or the tree becomes a last reply with "ok": false."""
     if not isinstance(request.get("verb"), str):
         yield {"ok": False, "bad_input": True, "error": 'a request is a mapping with a "verb"'}
@@ -31,8 +32,9 @@ async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
     verb = request["verb"]
     try:
         if verb in _TOLD:
-            async for reply in _TOLD[verb](desk, request):
-                yield reply
+            async with aclosing(_TOLD[verb](desk, request)) as replies:
+                async for reply in replies:
+                    yield reply
         elif verb in _SIMPLE:
             yield {"ok": True, **await _SIMPLE[verb](desk, request)}
         else:
@@ -50,7 +52,7 @@ async def answer(desk: Desk, request: Request) -> AsyncIterator[Reply]:
         }
 
 
-async def _follow(desk: Desk, _: Request) -> AsyncIterator[Reply]:
+async def _follow(desk: Desk, _: Request) -> AsyncGenerator[Reply, None]:
     """Tell news as it happens until the listener goes away; one that reads too slowly is sent away."""
     async with desk.bus.follow() as following:
         yield {"news": "following", "generation": desk.course.generation}

@@ -1,7 +1,7 @@
 """Service management: one operator over a list of services, in the right order, as `paiwatch service` asks for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import replace
 
 from paiwatch.catalog.service import Operator
@@ -18,7 +18,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 
-async def manage(desk: Desk, request: Request) -> AsyncIterator[Reply]:
+async def manage(desk: Desk, request: Request) -> AsyncGenerator[Reply, None]:
     """Run one operator over a list of services, telling each step as it begins and ends."""
     operator = Operator(request["operator"])
     async with desk.bus.follow() as following:

@@ -1,7 +1,7 @@
 """Undoing: `paiwatch rollback` runs an earlier good release of a service again, and tells each step as it goes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 
 from paiwatch.control.desk import Desk, Reply, Request
 from paiwatch.control.management import until
@@ -17,7 +17,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 
-async def roll_back(desk: Desk, request: Request) -> AsyncIterator[Reply]:
+async def roll_back(desk: Desk, request: Request) -> AsyncGenerator[Reply, None]:
     """Roll one service back. The last reply has "succeeded", null when it is written down and nothing of it runs now."""
     async with desk.bus.follow() as following:
         turn, outcome = await desk.decider.between_events(lambda: _begin(desk, request))

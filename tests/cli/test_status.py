@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def a_daemon(state: Path, reply: dict[str, Any]) -> Iterator[None]:
     started, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
-    async def answer(_: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def answer(_: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         yield reply
 
     async def serve() -> None:
