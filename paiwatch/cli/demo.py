@@ -110,6 +110,8 @@ async def _until_closed(news: News, title: str, commit: str, began: float) -> Ch
     ran: list[str] = []
     async with asyncio.timeout(_PATIENCE):
         async for item in news:
+            if "ok" in item:
+                break
             _tell(item)
             if item["news"] == "ended":
                 ran.append(item["step"])

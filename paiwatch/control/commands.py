@@ -15,6 +15,7 @@ from paiwatch.control import management, undoing
 from paiwatch.control.desk import Desk, Reply, Request
 from paiwatch.convergence.events import Retried
 from paiwatch.convergence.progress import progress
+from paiwatch.domain.principal import Principal
 from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import Missed
 from paiwatch.plan import pins
@@ -24,8 +25,8 @@ from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 
-async def answer(desk: Desk, request: Request) -> AsyncGenerator[Reply, None]:
-    """Do what one request asks. A fault of the request or the tree becomes a last reply with "ok": false."""
+async def answer(desk: Desk, request: Request, _: Principal) -> AsyncGenerator[Reply, None]:
+    """Do what one request of somebody asks. A fault of the request or the tree becomes a last reply with "ok": false."""
     if not isinstance(request.get("verb"), str):
         yield {"ok": False, "bad_input": True, "error": 'a request is a mapping with a "verb"'}
         return

@@ -13,6 +13,8 @@ from typing import Any
 
 from paiwatch import disk
 from paiwatch.control.client import GONE, SOCKET, short_path
+from paiwatch.control.peers import Names, principal_of
+from paiwatch.domain.principal import Principal
 from paiwatch.errors import BusyError, StoreError
 
 _LINE_LIMIT = 8 * 1024 * 1024
@@ -22,8 +24,8 @@ _PATIENCE = 5.0  # seconds that all answers together have to clear up at the end
 
 _NOT_BEGUN = "the daemon ended before it had read what you ask, so nothing was done"
 
-#: Answers one request with any number of replies; the last one has "ok".
-Answer = Callable[[dict[str, Any]], AsyncGenerator[dict[str, Any], None]]
+#: Answers one request of somebody with any number of replies; the last one has "ok".
+Answer = Callable[[dict[str, Any], Principal], AsyncGenerator[dict[str, Any], None]]
 
 
 class ControlServer:
@@ -36,6 +38,7 @@ class ControlServer:
         self._state = state
         self._answer = answer
         self._server: asyncio.Server | None = None
+        self._names = Names()
         self._open: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -77,8 +80,9 @@ class ControlServer:
         last_words = _NOT_BEGUN
         try:
             request = await _read(reader)
+            principal = await principal_of(writer.get_extra_info("socket"), self._names)
             last_words = GONE
-            async with aclosing(self._answer(request)) as replies:
+            async with aclosing(self._answer(request, principal)) as replies:
                 async for reply in replies:
                     writer.write(_line(reply))
                     last_words = "" if "ok" in reply else GONE

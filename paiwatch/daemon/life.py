@@ -13,6 +13,7 @@ from typing import Any
 
 from paiwatch.control import commands
 from paiwatch.control.desk import Request
+from paiwatch.control.peers import local_principal
 from paiwatch.control.server import ControlServer
 from paiwatch.convergence.progress import progress
 from paiwatch.daemon import crew, notify, upkeep
@@ -37,7 +38,7 @@ async def run(settings: Settings, scrubber: Scrubber, listen: Listener) -> None:
     async with assemble(
         settings, command="run", bus=bus, scrubber=scrubber, converges=True, patient=True
     ) as parts:
-        control = ControlServer(settings.state, lambda request: commands.answer(parts.desk, request))
+        control = ControlServer(settings.state, lambda *asked: commands.answer(parts.desk, *asked))
         await control.start()
         parts.tell(DaemonMoved(phase=Phase.STARTED))
         try:
@@ -160,7 +161,7 @@ async def obey(
     ):
         if request["verb"] in commands.NEED_THE_TREE:
             await parts.decider.saw(await parts.lookout.look())
-        async for reply in commands.answer(parts.desk, request):
+        async for reply in commands.answer(parts.desk, request, await local_principal()):
             hear(reply)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from paiwatch.control.server import ControlServer
+from paiwatch.domain.principal import Principal
 from paiwatch.record.store import Record
 from tests.builders import a_release
 from tests.cli.worlds import World, a_world
@@ -54,7 +55,7 @@ def a_daemon(state: Path, reply: dict[str, Any]) -> Iterator[None]:
     started, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
-    async def answer(_: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    async def answer(_: dict[str, Any], __: Principal) -> AsyncGenerator[dict[str, Any], None]:
         yield reply
 
     async def serve() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from paiwatch.control.client import converse, short_path
 from paiwatch.control.server import ControlServer
+from paiwatch.domain.principal import Principal
 
 
 class Answers:
@@ -21,7 +22,7 @@ class Answers:
         self.begun = asyncio.Semaphore(0)
         self.ended = 0
 
-    async def __call__(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    async def __call__(self, request: dict[str, Any], _: Principal) -> AsyncGenerator[dict[str, Any], None]:
         try:
             if request["verb"] == "follow":
                 yield self.first
