@@ -21,6 +21,8 @@ from paiwatch.releases.release import Desired
 
 T = TypeVar("T")
 
+_ENDED = "paiwatch is ending; nothing was done"
+
 
 class Decider:
     """Takes in what happens and hands it to the course. Start it with `run`; talk to it through the other methods."""
@@ -34,6 +36,7 @@ class Decider:
         self._errands = Errands(outage)
         self._idle = asyncio.Condition()
         self._draining = False
+        self._has_ended = False
         self._lost: StoreError | None = None  # why something that happened is not written down
 
     async def run(self) -> None:
@@ -41,15 +44,13 @@ class Decider:
 
         Raises StoreError, at its end, when something could not be written down before that.
         """
-        self._errands.take_over()
-        async with asyncio.TaskGroup() as group:
-            self._runs.live_in(group)
-            while not (self._draining and not self._runs.any):
-                item = await self._next()
-                try:
-                    await self._handle(item)
-                except StoreError as fault:
-                    self._lose(fault)
+        try:
+            await self._decide()
+        finally:
+            self._has_ended = True
+            while not self._inbox.empty():
+                if isinstance(item := self._inbox.get_nowait(), Command) and not item.done.done():
+                    item.done.set_exception(StoreError(_ENDED))
         if self._lost is not None:
             raise StoreError(
                 f"not everything could be written down, the next start makes up for it: {self._lost}"
@@ -62,7 +63,9 @@ class Decider:
         await consumed.wait()
 
     async def between_events(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do this in the decider's own task, when nothing else is half done. Raises StoreError where that waits for the disk."""
+        """Do this in the decider's own task, when nothing else is half done. Raises StoreError where that waits for the disk, or has ended."""
+        if self._has_ended:
+            raise StoreError(_ENDED)
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         errand = Command(work=work, done=done)
         self._inbox.put_nowait(errand)
@@ -99,6 +102,17 @@ class Decider:
         return self._outage.tries
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _decide(self) -> None:
+        self._errands.take_over()
+        async with asyncio.TaskGroup() as group:
+            self._runs.live_in(group)
+            while not (self._draining and not self._runs.any):
+                item = await self._next()
+                try:
+                    await self._handle(item)
+                except StoreError as fault:
+                    self._lose(fault)
 
     async def _next(self) -> Item | Tick:
         if self.course.wake_at is None:
