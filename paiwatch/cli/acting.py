@@ -15,6 +15,11 @@ from paiwatch.settings.sections import Settings
 
 Reply = Mapping[str, Any]
 
+_REPORT = (
+    "please report it with the daemon's log around it (`journalctl -u paiwatch`, or wherever the daemon's standard error goes); "
+    "read that first, lest it show something private"
+)
+
 
 def obey(call: Call, request: dict[str, Any]) -> Reply:
     """Have the request done, telling news as it comes; returns the last reply. A refusal ends the verb with its code."""
@@ -63,6 +68,9 @@ def _refuse(reply: Reply) -> None:
     click.secho(f"paiwatch: {reply['error']}", err=True, fg="red")
     for problem in reply.get("problems", ()):
         click.echo(problem, err=True)
+    if reply.get("bug"):
+        click.secho(f"paiwatch: {_REPORT}", err=True, fg="red")
+        exits.leave(Code.BUG)
     exits.leave(Code.BAD_INPUT if reply.get("bad_input") else Code.FAILED)
 
 

@@ -17,5 +17,5 @@ def nudge(call: Call) -> None:
     if reply is None or not reply["ok"]:
         nobody = f"no daemon runs on {state}; `paiwatch once` converges without one"
         click.echo(f"paiwatch: {nobody if reply is None else reply['error']}", err=True)
-        exits.leave(Code.FAILED)
+        exits.leave(Code.BUG if reply is not None and reply.get("bug") else Code.FAILED)
     click.echo("the daemon looks again")

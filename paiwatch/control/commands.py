@@ -1,7 +1,7 @@
 """What people may ask of a running paiwatch: each command is one function on the decider and the record.
 
 The same functions serve the daemon (through its control socket) and a command line that holds the state lock itself.
-Requests are plain mappings, checked here; replies are plain mappings, the last one with "ok".
+Requests are plain mappings, which `parsing` turns into values; replies are plain mappings, the last one with "ok".
 """
 
 import difflib
@@ -10,12 +10,28 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 
+from paiwatch import logs
 from paiwatch.clock import Clock
 from paiwatch.control import management, undoing
 from paiwatch.control.desk import Desk, Reply, Request
+from paiwatch.control.parsing import parse
 from paiwatch.convergence.events import Retried
 from paiwatch.convergence.progress import progress
 from paiwatch.domain.principal import Principal
+from paiwatch.engine.commands import (
+    AcceptRewrite,
+    Adopt,
+    Approve,
+    Command,
+    Follow,
+    Nudge,
+    Progress,
+    Resume,
+    Retry,
+    Rollback,
+    Service,
+    Suspend,
+)
 from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import Missed
 from paiwatch.plan import pins
@@ -24,36 +40,91 @@ from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
+_LOG = logs.get_logger(__name__)
+_BUG = (
+    "a bug in paiwatch ({bug}) ended this command, which may have begun: `paiwatch status` shows where things stand; "
+    "the traceback is in the daemon's log, as " + logs.COMMAND_CRASHED
+)
 
-async def answer(desk: Desk, request: Request, _: Principal) -> AsyncGenerator[Reply, None]:
-    """Do what one request of somebody asks. A fault of the request or the tree becomes a last reply with "ok": false."""
-    if not isinstance(request.get("verb"), str):
-        yield {"ok": False, "bad_input": True, "error": 'a request is a mapping with a "verb"'}
-        return
-    verb = request["verb"]
+#: Commands that need to know what the tree asks for.
+NEED_THE_TREE = (Service, Adopt, Approve, Rollback)
+
+_Short = Progress | Nudge | Retry | Suspend | Resume | Adopt | Approve | AcceptRewrite
+
+
+async def answer(desk: Desk, request: Request, principal: Principal) -> AsyncGenerator[Reply, None]:
+    """Do what one request of somebody asks; whatever happens becomes a last reply with "ok".
+
+    "bad_input" says that whoever asks must ask for something else, "bug" that paiwatch is wrong: then the traceback is in the log.
+    """
     try:
-        if verb in _TOLD:
-            async with aclosing(_TOLD[verb](desk, request)) as replies:
-                async for reply in replies:
-                    yield reply
-        elif verb in _SIMPLE:
-            yield {"ok": True, **await _SIMPLE[verb](desk, request)}
-        else:
-            yield {"ok": False, "error": f"unknown verb {verb!r}; is the daemon older than this command?"}
+        command = parse(request)
     except ConfigError as fault:
-        problems = [str(problem) for problem in fault.problems]
-        yield {"ok": False, "bad_input": True, "error": str(fault), "problems": problems}
+        yield _bad_input(fault)
+        return
+    try:
+        async with aclosing(carry_out(desk, command, principal)) as replies:
+            async for reply in replies:
+                yield reply
+    except Exception as bug:  # noqa: BLE001 (not swallowed: logged, and told to whoever asked)
+        name = type(command).__name__.lower()
+        _LOG.exception(logs.COMMAND_CRASHED, command=name, principal=principal.name)
+        yield {"ok": False, "bug": True, "error": _BUG.format(bug=type(bug).__name__)}
+
+
+async def carry_out(desk: Desk, command: Command, _: Principal) -> AsyncGenerator[Reply, None]:
+    """Do it and tell how it goes. What is refused or fails becomes a last reply with "ok": false; a bug is raised."""
+    try:
+        async with aclosing(_work(desk, command)) as replies:
+            async for reply in replies:
+                yield reply
+    except ConfigError as fault:
+        yield _bad_input(fault)
     except PaiwatchError as fault:
         yield {"ok": False, "error": str(fault)}
-    except (TypeError, ValueError, KeyError) as fault:
-        yield {
-            "ok": False,
-            "bad_input": True,
-            "error": f"{verb}: this request cannot be understood: {fault!r}",
-        }
 
 
-async def _follow(desk: Desk, _: Request) -> AsyncGenerator[Reply, None]:
+def _bad_input(fault: ConfigError) -> Reply:
+    problems = [str(problem) for problem in fault.problems]
+    return {"ok": False, "bad_input": True, "error": str(fault), "problems": problems}
+
+
+def _work(desk: Desk, command: Command) -> AsyncGenerator[Reply, None]:
+    match command:
+        case Service():
+            return management.manage(desk, command)
+        case Rollback():
+            return undoing.roll_back(desk, command)
+        case Follow():
+            return _follow(desk)
+        case _:
+            return _at_once(desk, command)
+
+
+async def _at_once(desk: Desk, command: _Short) -> AsyncGenerator[Reply, None]:
+    """The commands that have one reply."""
+    match command:
+        case Progress():
+            reply = await _progress(desk)
+        case Nudge():
+            desk.nudge("asked")
+            reply = {}
+        case Retry():
+            reply = await _retry(desk, command)
+        case Suspend():
+            reply = await _suspend(desk, command)
+        case Resume():
+            reply = await _resume(desk, command)
+        case Adopt(services=services):
+            reply = await desk.decider.between_events(lambda: adopt(desk, services))
+        case Approve(digest=digest):
+            reply = {"digest": await desk.decider.between_events(lambda: desk.course.approve(digest))}
+        case AcceptRewrite():
+            reply = await _accept_rewrite(desk, command)
+    yield {"ok": True, **reply}
+
+
+async def _follow(desk: Desk) -> AsyncGenerator[Reply, None]:
     """Tell news as it happens until the listener goes away; one that reads too slowly is sent away."""
     async with desk.bus.follow() as following:
         yield {"news": "following", "generation": desk.course.generation}
@@ -70,7 +141,7 @@ async def _follow(desk: Desk, _: Request) -> AsyncGenerator[Reply, None]:
 # ── the short ones ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _progress(desk: Desk, _: Request) -> Reply:
+async def _progress(desk: Desk) -> Reply:
     decider = desk.decider
     course = desk.course
     seen = course.seen
@@ -116,13 +187,8 @@ def _as_wall(clock: Clock, moment: float) -> float:
     return moment - clock.monotonic() + clock.wall() if moment else 0.0
 
 
-async def _nudge(desk: Desk, _: Request) -> Reply:
-    desk.nudge("asked")
-    return {}
-
-
-async def _retry(desk: Desk, request: Request) -> Reply:
-    services = frozenset(request.get("services", ()))
+async def _retry(desk: Desk, command: Retry) -> Reply:
+    services = command.services
     remark = "; ".join([said for service in sorted(services) if (said := await _unheard_of(desk, service))])
     return {**await desk.decider.between_events(lambda: retry(desk, services)), "remark": remark}
 
@@ -152,13 +218,13 @@ async def _lift_interrupted(desk: Desk, services: frozenset[str]) -> set[str]:
     return freed
 
 
-async def _suspend(desk: Desk, request: Request) -> Reply:
-    service = _one(request)
+async def _suspend(desk: Desk, command: Suspend) -> Reply:
+    service = command.service
     remark = await _unheard_of(desk, service)
     hold = Hold(
         service=service,
         by=HeldBy.SUSPENDED,
-        reason=str(request.get("reason", "")),
+        reason=command.reason,
         since=desk.clock.wall(),
     )
 
@@ -175,8 +241,8 @@ async def _suspend(desk: Desk, request: Request) -> Reply:
     return {"remark": remark}
 
 
-async def _resume(desk: Desk, request: Request) -> Reply:
-    service = _one(request)
+async def _resume(desk: Desk, command: Resume) -> Reply:
+    service = command.service
 
     async def work() -> bool:
         holds = await desk.writer.do(desk.record.holds)
@@ -188,14 +254,6 @@ async def _resume(desk: Desk, request: Request) -> Reply:
         return True
 
     return {"resumed": await desk.decider.between_events(work)}
-
-
-def _one(request: Request) -> str:
-    """The service that is named, or everything when none is."""
-    service = request.get("service")
-    if service is not None and not isinstance(service, str):
-        raise ConfigError(f"a service is named by a text, not by {service!r}")
-    return service or EVERYTHING
 
 
 async def _unheard_of(desk: Desk, service: str) -> str:
@@ -211,11 +269,6 @@ async def _unheard_of(desk: Desk, service: str) -> str:
     if desired is None:
         return f"no service {service!r} was ever applied; {remedy}"
     raise ConfigError(f"there is no service {service!r}; {remedy}")
-
-
-async def _adopt(desk: Desk, request: Request) -> Reply:
-    names = frozenset(request.get("services", ()))
-    return await desk.decider.between_events(lambda: adopt(desk, names))
 
 
 async def adopt(desk: Desk, names: frozenset[str]) -> Reply:
@@ -239,33 +292,7 @@ async def adopt(desk: Desk, names: frozenset[str]) -> Reply:
     return {"services": list(chosen), "forgotten": list(gone)}
 
 
-async def _approve(desk: Desk, request: Request) -> Reply:
-    prefix = str(request.get("digest", ""))
-    digest = await desk.decider.between_events(lambda: desk.course.approve(prefix))
-    return {"digest": digest}
-
-
-async def _accept_rewrite(desk: Desk, request: Request) -> Reply:
-    name = str(request.get("source", ""))
-    if name not in {"", "config", "src"}:
-        raise ConfigError(f"{name!r} is no source; name config or src")
-    source, tip = await desk.sources.accept_rewrite(name)
+async def _accept_rewrite(desk: Desk, command: AcceptRewrite) -> Reply:
+    source, tip = await desk.sources.accept_rewrite(command.source)
     desk.nudge(f"{source}: rewrite accepted")
     return {"source": source, "commit": tip.id, "author": tip.author, "subject": tip.subject}
-
-
-#: Verbs that need to know what the tree asks for.
-NEED_THE_TREE = frozenset({"service", "adopt", "approve", "rollback"})
-
-#: Verbs that tell news while they go on, and the rest.
-_TOLD = {"service": management.manage, "rollback": undoing.roll_back, "follow": _follow}
-_SIMPLE = {
-    "progress": _progress,
-    "nudge": _nudge,
-    "retry": _retry,
-    "suspend": _suspend,
-    "resume": _resume,
-    "adopt": _adopt,
-    "approve": _approve,
-    "accept-rewrite": _accept_rewrite,
-}

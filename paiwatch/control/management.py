@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, Collection
 from dataclasses import replace
 
 from paiwatch.catalog.service import Operator
-from paiwatch.control.desk import Desk, Following, Reply, Request
+from paiwatch.control.desk import Desk, Following, Reply
 from paiwatch.convergence import holding
+from paiwatch.engine.commands import Service
 from paiwatch.errors import ConfigError
 from paiwatch.plan.applied import DOWN, Memory
 from paiwatch.plan.asked import Request as AskedFor
@@ -18,15 +19,14 @@ from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 
-async def manage(desk: Desk, request: Request) -> AsyncGenerator[Reply, None]:
+async def manage(desk: Desk, command: Service) -> AsyncGenerator[Reply, None]:
     """Run one operator over a list of services, telling each step as it begins and ends."""
-    operator = Operator(request["operator"])
     async with desk.bus.follow() as following:
-        answer, plan = await desk.decider.between_events(lambda: _fulfil(desk, operator, request))
+        answer, plan = await desk.decider.between_events(lambda: _fulfil(desk, command))
         async for news in until(answer, following):
             if (reply := told(news)) is not None:
                 yield reply
-        left_out = [str(problem) for problem in plan.problems] if request.get("names") else []
+        left_out = [str(problem) for problem in plan.problems] if command.names else []
         is_done = answer.result() and (bool(plan.steps) or not left_out)
         yield {"ok": True, "succeeded": is_done, "steps": len(plan.steps), "left_out": left_out}
 
@@ -37,16 +37,16 @@ def until(answer: asyncio.Future[bool], following: Following) -> Following:
     return following
 
 
-async def _fulfil(desk: Desk, operator: Operator, request: Request) -> "tuple[asyncio.Future[bool], Plan]":
+async def _fulfil(desk: Desk, command: Service) -> "tuple[asyncio.Future[bool], Plan]":
     """The plan that was made of it, and whether all of that succeeds."""
     desired = desk.desired
     memory = await desk.writer.do(desk.record.memory)
-    names = tuple(request.get("names", ()))
+    operator, names = command.operator, command.names
     wish = AskedFor(
         operator=operator,
         names=names,
-        skip=frozenset(request.get("without", ())) | await _down(desk, operator, names),
-        only=bool(request.get("only", False)),
+        skip=command.without | await _down(desk, operator, names),
+        only=command.only,
     )
     plan = once(asked(wish, desired, memory, desk.policy))
     if faults := errors(plan.problems):

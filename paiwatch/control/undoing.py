@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Collection
 
-from paiwatch.control.desk import Desk, Reply, Request
+from paiwatch.control.desk import Desk, Reply
 from paiwatch.control.management import until
 from paiwatch.convergence.events import RolledBack
 from paiwatch.convergence.holding import is_held
+from paiwatch.engine.commands import Rollback
 from paiwatch.engine.rollbacks import Turn
-from paiwatch.errors import ConfigError
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.build import build
 from paiwatch.plan.excerpt import excerpt, once
@@ -17,10 +17,10 @@ from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 
-async def roll_back(desk: Desk, request: Request) -> AsyncGenerator[Reply, None]:
+async def roll_back(desk: Desk, command: Rollback) -> AsyncGenerator[Reply, None]:
     """Roll one service back. The last reply has "succeeded", null when it is written down and nothing of it runs now."""
     async with desk.bus.follow() as following:
-        turn, outcome = await desk.decider.between_events(lambda: _begin(desk, request))
+        turn, outcome = await desk.decider.between_events(lambda: _begin(desk, command))
         if not isinstance(outcome, str):
             async for news in until(outcome, following):
                 if (reply := told(news)) is not None:
@@ -36,11 +36,8 @@ async def roll_back(desk: Desk, request: Request) -> AsyncGenerator[Reply, None]
         }
 
 
-async def _begin(desk: Desk, request: Request) -> "tuple[Turn, asyncio.Future[bool] | str]":
-    service, to, reason = (str(request.get(key) or "") for key in ("service", "to", "reason"))
-    if not service:
-        raise ConfigError("a rollback needs the name of a service")
-    turn = await desk.course.rollbacks.choose(service, to, reason, desk.desired)
+async def _begin(desk: Desk, command: Rollback) -> "tuple[Turn, asyncio.Future[bool] | str]":
+    turn = await desk.course.rollbacks.choose(command.service, command.to, command.reason, desk.desired)
     return turn, await _run(desk, turn)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from paiwatch.control import commands
 from paiwatch.control.desk import Request
+from paiwatch.control.parsing import parse
 from paiwatch.control.peers import local_principal
 from paiwatch.control.server import ControlServer
 from paiwatch.convergence.progress import progress
@@ -152,16 +153,17 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Conv
 async def obey(
     settings: Settings, scrubber: Scrubber, request: Request, hear: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Carry out one command under the state lock; `hear` gets its replies."""
+    """Carry out one command under the state lock; `hear` gets its replies. Raises ConfigError for a request that is none."""
+    command = parse(request)
     async with (
         assemble(
             settings, command=str(request["verb"]), bus=Bus(), scrubber=scrubber, converges=False
         ) as parts,
         _deciding(parts),
     ):
-        if request["verb"] in commands.NEED_THE_TREE:
+        if isinstance(command, commands.NEED_THE_TREE):
             await parts.decider.saw(await parts.lookout.look())
-        async for reply in commands.answer(parts.desk, request, await local_principal()):
+        async for reply in commands.carry_out(parts.desk, command, await local_principal()):
             hear(reply)
 
 

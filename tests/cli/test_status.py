@@ -1,18 +1,13 @@
 """`status` with a daemon: what it says now is laid over the record."""
 
-import asyncio
-import threading
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paiwatch.control.server import ControlServer
-from paiwatch.domain.principal import Principal
 from paiwatch.record.store import Record
 from tests.builders import a_release
+from tests.cli.daemons import a_daemon
 from tests.cli.worlds import World, a_world
 from tests.record.runs import SUCCEEDED, a_step, carry
 
@@ -47,33 +42,6 @@ REPLY: dict[str, Any] = {
     "draining": True,
     "faults": {"config": "git.example.com does not answer"},
 }
-
-
-@contextmanager
-def a_daemon(state: Path, reply: dict[str, Any]) -> Iterator[None]:
-    """Something that answers every request on the control socket like a daemon."""
-    started, stop = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def answer(_: dict[str, Any], __: Principal) -> AsyncGenerator[dict[str, Any], None]:
-        yield reply
-
-    async def serve() -> None:
-        server = ControlServer(state, answer)
-        await server.start()
-        started.set()
-        await stop.wait()
-        await server.stop()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), name="daemon")
-    thread.start()
-    try:
-        assert started.wait(30)
-        yield
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        loop.close()
 
 
 @pytest.fixture(name="world")
