@@ -6,11 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from paiwatch.catalog.service import Operator, Prerequisite, Service
+from paiwatch.domain import run_spec
 from paiwatch.plan.applied import Applied
 from paiwatch.releases.release import Desired, Read, Release, ReleaseFile
 from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
 
 ALL_SCRIPTS: Mapping[Operator, str] = {operator: f"{operator}.sh" for operator in Operator}
+
+#: What builders of steps and memories take for the spec in them.
+SPEC_FIELDS = frozenset({"scripts", "folder", "env", "timeout", "retries", "interrupted"})
 
 
 def scripts(*operators: Operator) -> dict[Operator, str]:
@@ -101,7 +105,12 @@ def a_desired(
 
 
 def an_applied(release: Release, **fields: Any) -> Applied:
-    """The memory of this release after a success; `prerequisites` maps names to the versions they had."""
+    """The memory of this release after a success; `prerequisites` maps names to the versions they had.
+
+    Fields of its spec may be given by name; options that are not are as in the settings.
+    """
+    spec: dict[str, Any] = {"scripts": ALL_SCRIPTS, "folder": f"src/{release.service}"}
+    spec |= {name: fields.pop(name) for name in SPEC_FIELDS & fields.keys()}
     applied = Applied(
         service=release.service,
         digest=release.digest,
@@ -109,8 +118,7 @@ def an_applied(release: Release, **fields: Any) -> Applied:
         files=release.files,
         reads=release.reads,
         watched=release.watched,
-        scripts=ALL_SCRIPTS,
-        folder=f"src/{release.service}",
+        spec=run_spec.declared(**spec),
     )
     return replace(applied, **fields)
 

@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from paiwatch.catalog.watch import Pattern
+from paiwatch.domain import run_spec
+from paiwatch.domain.run_spec import OnInterruption, Operator, Retries, RunSpec
 
-
-class Operator(StrEnum):
-    """The four verbs. *stop* keeps persistent data, *delete* removes it, *refresh* updates the configuration."""
-
-    START = "start"
-    STOP = "stop"
-    DELETE = "delete"
-    REFRESH = "refresh"
+__all__ = [
+    "Dependents",
+    "OnChange",
+    "OnFailure",
+    "OnInterruption",
+    "Operator",
+    "Prerequisite",
+    "Removal",
+    "Retries",
+    "Service",
+]
 
 
 class OnChange(StrEnum):
@@ -38,13 +43,6 @@ class OnFailure(StrEnum):
     ROLLBACK = "rollback"  # the last good release runs again
 
 
-class OnInterruption(StrEnum):
-    """What happens to a service whose script paiwatch's own end cut off (a crash, a shutdown in haste)."""
-
-    RERUN = "rerun"  # the step is run again
-    HOLD = "hold"  # the service waits for a person
-
-
 class Removal(StrEnum):
     """What happens to a service that is gone from the tree (`operators.removed` in the settings)."""
 
@@ -60,15 +58,6 @@ class Prerequisite:
     service: str
     dependents: Dependents | None = None
     line: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retries:
-    """How often a step is tried before its release is quarantined: `first * 2**n` seconds apart, at most `max`."""
-
-    attempts: int = 5
-    first: float = 10.0
-    max: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +78,18 @@ class Service:
     cluster_types: tuple[str, ...] | None = None
     deploy_rules: tuple[Mapping[str, str], ...] | None = None  # [{"in": "pai-master"}], in the file's order
     watch: tuple[Pattern, ...] = ()  # files outside the deploy folder that are inputs too
+
+    @property
+    def spec(self) -> RunSpec:
+        """How its scripts are run, as far as it says so itself."""
+        return run_spec.declared(
+            scripts=self.scripts,
+            folder=self.folder,
+            env=self.env,
+            timeout=self.timeout,
+            retries=self.retries,
+            interrupted=self.interrupted,
+        )
 
     @property
     def deploy(self) -> str:

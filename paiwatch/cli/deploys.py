@@ -49,7 +49,7 @@ def diffs(seen: View) -> Iterator[tuple[str, str]]:
             now = seen.archived(step.digest)
         else:
             now = contents(seen.render(name), seen.read_src)
-        folder = f"{step.folder}/deploy"
+        folder = f"{step.spec.folder}/deploy"
         text = differences.file_diffs(seen.old(name), now, folder=folder, mask=seen.scrub)
         if text := text + _watched(seen, name):
             yield name, text

@@ -38,7 +38,7 @@ class _Explainer:
         snapshot, sources = seen.desired.snapshot, seen.sources
         self._seen = seen
         self._plain = {step.id.service: step.reasons for step in seen.plan.steps}
-        self._folders = {step.id.service: step.folder for step in seen.plan.steps}
+        self._folders = {step.id.service: step.spec.folder for step in seen.plan.steps}
         releases = seen.plan.releases.values()
         self._rolled_back = frozenset(release.service for release in releases if release.instead_of)
         self._told: dict[str, tuple[Reason, ...]] = {}

@@ -52,7 +52,7 @@ class Failing:
         """Whether earlier starts had every try that this step gets, and died before they said so."""
         known = self.look_up(step)
         inherited = (step.id.service, step.digest) in self._inherited
-        return inherited and not known.quarantined and known.attempts >= step.retries.attempts
+        return inherited and not known.quarantined and known.attempts >= step.spec.retries.attempts
 
     def give_up(self, step: Step) -> Failures:
         """Quarantine it without another try."""
@@ -62,13 +62,13 @@ class Failing:
         """One more failure: rest a while, or quarantine when the retries are used up."""
         known = self.look_up(step)
         attempts = known.attempts + 1
-        rest = backoff.delay(step.id.service, step.digest, attempts, step.retries)
+        rest = backoff.delay(step.id.service, step.digest, attempts, step.spec.retries)
         return self._put(
             step,
             Failures(
                 attempts=attempts,
                 not_before=now + rest,
-                quarantined=known.quarantined or attempts >= step.retries.attempts,
+                quarantined=known.quarantined or attempts >= step.spec.retries.attempts,
             ),
         )
 
@@ -76,7 +76,7 @@ class Failing:
         """An interrupted run does not count, but rests ever longer, so that it cannot spin."""
         key = (step.id.service, step.digest)
         rests = self._rests.get(key, 0) + 1
-        pause = backoff.delay(*key, rests, step.retries)
+        pause = backoff.delay(*key, rests, step.spec.retries)
         known = self._put(step, replace(self.look_up(step), not_before=now + pause))
         self._rests[key] = rests
         return known

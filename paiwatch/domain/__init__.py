@@ -1,5 +1,4 @@
-"""Values that every room shares. PURE.
+"""Domain: the values that every room shares, and the rules that belong to them alone. PURE.
 
-Here belongs what several rooms must agree on and none of them owns. Not here: reading or writing anything, or a rule that one room alone needs.
-Neighbours: everybody may import this; it imports nobody.
+Not here: reading or writing anything, or what only one stage needs. It imports no stage, and every stage may import it.
 """

@@ -90,7 +90,6 @@ class Runner:
                 await self._writer.outage.outlast(lambda: self.staging.keep(kept))
         except (TransientError, StalledError) as fault:
             unkept = fault
-        declared = scene.desired.services[step.id.service] if release is not None else None
         at = self._clock.wall()
         begun = await self._writer.insist(
             lambda: self._record.begin(
@@ -98,8 +97,6 @@ class Runner:
                 intent.generation,
                 intent.attempt,
                 at=at,
-                scripts=None if declared is None else declared.scripts,
-                interrupted=None if declared is None else declared.interrupted,
                 touches=unkept is None,
             )
         )
@@ -226,10 +223,10 @@ class Runner:
             service=step.id.service,
             operator=str(step.id.operator),
             stage=place.tree,
-            script=f"{step.folder}/deploy/{step.script}",
+            script=f"{step.spec.folder}/deploy/{step.script}",
             env=environment.build(
                 os.environ,
-                step.env,
+                step.spec.env,
                 marker=begun.marker,
                 service=step.id.service,
                 operator=step.id.operator,
@@ -240,7 +237,7 @@ class Runner:
             ),
             log=begun.log,
             log_limit=self._limits.log_limit,
-            timeout=step.timeout,
+            timeout=step.spec.timeout,
             grace=self._limits.grace,
         )
 
@@ -249,15 +246,15 @@ class Runner:
         """What cutting it off means for its service, if that happened to a script that had begun."""
         if result.outcome is not Outcome.INTERRUPTED or not result.begun:
             return None
-        return holding.after_interruption(step.id, begun.run, step.interrupted, at=at)
+        return holding.after_interruption(step.id, begun.run, step.spec.interrupted, at=at)
 
     def _rest(self, step: Step, attempt: int, outcome: Outcome) -> float | None:
         """Seconds until the machine tries it again; None when it will not."""
-        if outcome in {Outcome.SUCCEEDED, Outcome.INTERRUPTED} or attempt >= step.retries.attempts:
+        if outcome in {Outcome.SUCCEEDED, Outcome.INTERRUPTED} or attempt >= step.spec.retries.attempts:
             return None
         if step.kind is Kind.ASKED:
             return None
-        return backoff.delay(step.id.service, step.digest, attempt, step.retries)
+        return backoff.delay(step.id.service, step.digest, attempt, step.spec.retries)
 
 
 def _keep_output(log: Path) -> None:

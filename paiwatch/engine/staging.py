@@ -112,7 +112,7 @@ class Staging:
             stage.build,
             self._state,
             begun.run,
-            step.folder,
+            step.spec.folder,
             files,
             surroundings=around,
             reasons=json.dumps(reasons, indent=2).encode(),

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from paiwatch.catalog.service import OnInterruption, Operator
+from paiwatch.domain import run_spec
+from paiwatch.domain.run_spec import Operator, RunSpec
 from paiwatch.releases.release import Read, ReleaseFile
 from paiwatch.snapshot import Entry
 
@@ -89,8 +90,8 @@ class Applied:
     counts as changed. `version` grows with every applied change; `prerequisites` holds the versions of the
     prerequisites that this service last ran with (0: not applied then). That is how a refresh that is still owed
     to a dependent survives a crash.
-    `archived` names the release whose scripts can stop it (touched, else digest). `scripts`, `folder` (of the component,
-    from the tree's root), `env`, `interrupted` (None: as in the settings) and `timeout` (0: the same) are those of `archived`.
+    `archived` names the release whose scripts can stop it (touched, else digest), and `spec` says how; what is unset there is
+    as in the settings, whenever it is run.
     `touched_by` is the operator that left it touched: after a start, stop or delete the service may be down, and a
     refresh would not bring it up.
     `pin` is set while a person or a policy has rolled it back.
@@ -108,12 +109,8 @@ class Applied:
     at: float = 0.0
     files: Mapping[str, ReleaseFile] = field(default_factory=dict, repr=False)
     reads: tuple[Read, ...] = field(default=(), repr=False)
-    scripts: Mapping[Operator, str] = field(default_factory=dict)
+    spec: RunSpec = field(default_factory=run_spec.declared)
     touched_by: Operator | None = None
-    interrupted: OnInterruption | None = None
-    folder: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = 0.0
     watched: Mapping[str, Entry] = field(default_factory=dict, repr=False)
     seal: str = field(default="", repr=False)
     pin: Pin | None = None

@@ -98,7 +98,7 @@ def _tear_down(name: str, operator: Operator, world: _World) -> Task | Problem:
     reason = (Reason(kind="asked", detail=f"{operator} was asked for"),)
     applied = world.memory.get(name)
     if applied is not None and applied.archived and not _is_of_tree(applied, world):
-        if operator not in applied.scripts:
+        if operator not in applied.spec.scripts:
             return _left_out(name, f"the release that was last run has no {operator}-script")
         return removal.archived_task(
             applied,

@@ -26,5 +26,4 @@ def excerpt(plan: Plan, belongs: Callable[[Step], bool]) -> Plan:
 
 def once(plan: Plan) -> Plan:
     """Tried once: a person waits, sees what went wrong, and asks again."""
-    steps = tuple(replace(step, retries=replace(step.retries, attempts=1)) for step in plan.steps)
-    return replace(plan, steps=steps)
+    return replace(plan, steps=tuple(replace(step, spec=step.spec.tried_once()) for step in plan.steps))

@@ -9,6 +9,7 @@ from itertools import compress
 from operator import attrgetter
 
 from paiwatch.catalog.service import Prerequisite, Service
+from paiwatch.domain.run_spec import RunSpec
 from paiwatch.plan import graph
 from paiwatch.plan.applied import Applied, Memory, Pin
 from paiwatch.plan.plan import Reason
@@ -59,7 +60,7 @@ def substitute(desired: Desired, memory: Memory) -> Desired:
         return desired
     ended = void(desired, memory)
     names = [name for name in pins if name not in ended and exists(name, desired)]
-    services = {name: _service(_declared(name, desired, memory), pins[name].release) for name in names}
+    services = {name: _service(_declared(name, desired, memory), pins[name].release.spec) for name in names}
     releases = {name: _release(name, desired.releases.get(name), pins[name]) for name in names}
     return replace(
         desired,
@@ -88,13 +89,14 @@ def _declared(name: str, desired: Desired, memory: Memory) -> Service:
     )
     if known is not None:
         return replace(known, prerequisites=edges)
-    folder = applied.folder or f"{desired.snapshot.src.prefix}{name}"
-    return Service(name=name, folder=folder, prerequisites=edges, scripts=applied.scripts, env=applied.env)
+    spec = applied.spec
+    folder = spec.folder or f"{desired.snapshot.src.prefix}{name}"
+    return Service(name=name, folder=folder, prerequisites=edges, scripts=spec.scripts, env=spec.env)
 
 
-def _service(service: Service, archived: Applied) -> Service:
+def _service(service: Service, archived: RunSpec) -> Service:
     """What belongs to the scripts goes with them."""
-    timeout = archived.timeout or service.timeout
+    timeout = service.timeout if "timeout" in archived.unset else archived.timeout
     folder = archived.folder or service.folder
     return replace(service, scripts=archived.scripts, env=archived.env, timeout=timeout, folder=folder)
 

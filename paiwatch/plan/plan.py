@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from paiwatch.catalog.service import OnInterruption, Operator, Retries
+from paiwatch.domain.run_spec import Operator, RunSpec
 from paiwatch.problem import Problem
 from paiwatch.releases.release import Release
 
@@ -60,8 +60,8 @@ class StepId:
 class Step:
     """One operator on one service for one release, with its reasons.
 
-    `digest` is the release to run: of the snapshot, or (for kind removed) the archived one. `script` is relative to the
-    deploy folder. `waits` are the steps of this plan that must succeed first; `held_by` names services that
+    `digest` is the release to run: of the snapshot, or (for kind removed) the archived one; `spec` is that of the
+    whole release, all its scripts. `waits` are the steps of this plan that must succeed first; `held_by` names services that
     have no step here and are not settled either (invalid), so the step cannot run under this plan.
     `prerequisites` are all direct prerequisites that exist, to be remembered with success.
     `level` is 0 for what waits for nothing, else 1 + the highest level waited for. `weight` is the number of steps on the longest
@@ -73,8 +73,7 @@ class Step:
     id: StepId
     kind: Kind
     digest: str
-    script: str
-    folder: str  # of the component, from the tree's root
+    spec: RunSpec
     reasons: tuple[Reason, ...]
     waits: tuple[StepId, ...] = ()
     held_by: tuple[str, ...] = ()
@@ -82,11 +81,12 @@ class Step:
     level: int = 0
     weight: int = 1
     last: bool = True
-    timeout: float
-    retries: Retries
-    env: Mapping[str, str] = field(default_factory=dict)
     instead_of: str = ""
-    interrupted: OnInterruption = OnInterruption.RERUN
+
+    @property
+    def script(self) -> str:
+        """What it runs, relative to the deploy folder."""
+        return self.spec.script(self.id.operator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """Policy: the settings that planning needs, as one frozen value. PURE."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from paiwatch.catalog.service import Dependents, OnFailure, OnInterruption, Prerequisite, Removal, Retries
 from paiwatch.documents.units import Limit
+from paiwatch.domain.run_spec import RunSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,14 @@ class Policy:
     on_failure: OnFailure = OnFailure.KEEP
     interrupted: OnInterruption = OnInterruption.RERUN
     guard: Guard = field(default_factory=Guard)
+
+    def complete(self, spec: RunSpec) -> RunSpec:
+        """The spec to run by: what was declared or remembered, and for what is unset there the values of these settings.
+
+        The timeout that a release runs with stays its own, whatever the settings say later; the rest stays with them.
+        """
+        values = {option: getattr(self, option) for option in spec.unset}
+        return replace(spec, **values, unset=spec.unset.difference(("timeout",)))
 
     def follows(self, edge: Prerequisite) -> bool:
         """Whether a change of this prerequisite refreshes the service that names it (else it only orders the two)."""

@@ -1,7 +1,7 @@
 """Removal: what to do with services that are gone from the tree. PURE; dependents first, with their archived release."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paiwatch.catalog.service import Operator, Removal
 from paiwatch.plan import graph, task
@@ -76,27 +76,24 @@ def archived_task(
     reasons: tuple[Reason, ...],
     prefix: str,
 ) -> Task:
-    """A task that runs the archived release of a service."""
+    """A task that runs the archived release of a service. How often it is tried is not the release's word but the settings'."""
+    remembered = applied.spec
+    spec = policy.complete(replace(remembered, unset=remembered.unset.union(("retries",))))
     return Task(
         service=applied.service,
         operators=operators,
         kind=kind,
         digest=applied.archived,
-        scripts=applied.scripts,
-        folder=applied.folder or f"{prefix}{applied.service}",
+        spec=replace(spec, folder=spec.folder or f"{prefix}{applied.service}"),
         reasons=reasons,
         prerequisites=tuple(sorted(applied.prerequisites)),
-        timeout=applied.timeout or policy.timeout,
-        retries=policy.retries,
-        env=applied.env,
-        interrupted=applied.interrupted or policy.interrupted,
     )
 
 
 def _choose(applied: Applied, policy: Removal) -> Operators:
     """Delete falls back to stop; with neither script there is nothing to run."""
     wanted = (Operator.DELETE, Operator.STOP) if policy is Removal.DELETE else (Operator.STOP,)
-    return next(((operator,) for operator in wanted if operator in applied.scripts), ())
+    return next(((operator,) for operator in wanted if operator in applied.spec.scripts), ())
 
 
 def _removal(applied: Applied, operators: Operators, policy: Policy, *, prefix: str) -> Task:

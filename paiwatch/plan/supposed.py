@@ -33,9 +33,5 @@ def _applied(step: Step, desired: Desired, done: Mapping[str, Step]) -> Applied:
         files=release.files,
         reads=release.reads,
         watched=release.watched,
-        scripts=desired.services[name].scripts,
-        interrupted=desired.services[name].interrupted,
-        folder=step.folder,
-        env=step.env,
-        timeout=step.timeout,
+        spec=step.spec,
     )

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from paiwatch.catalog.service import OnInterruption, Operator, Retries, Service
+from paiwatch.catalog.service import Operator, Service
+from paiwatch.domain.run_spec import RunSpec
 from paiwatch.plan.operators import Operators
 from paiwatch.plan.plan import Kind, Reason, Step, StepId
 from paiwatch.plan.policy import Policy
@@ -23,16 +24,11 @@ class Task:
     operators: Operators
     kind: Kind
     digest: str
-    scripts: Mapping[Operator, str]
-    folder: str
+    spec: RunSpec
     reasons: tuple[Reason, ...]
     held_by: tuple[str, ...] = ()
     prerequisites: tuple[str, ...] = ()
-    timeout: float
-    retries: Retries
-    env: Mapping[str, str] = field(default_factory=dict)
     instead_of: str = ""
-    interrupted: OnInterruption
 
     @property
     def ids(self) -> tuple[StepId, ...]:
@@ -57,16 +53,11 @@ def declared(
         operators=operators,
         kind=kind,
         digest=release.digest,
-        scripts=service.scripts,
-        folder=service.folder,
+        spec=policy.complete(service.spec),
         reasons=reasons,
         held_by=held_by,
         prerequisites=prerequisites,
-        timeout=policy.timeout if service.timeout is None else service.timeout,
-        retries=service.retries or policy.retries,
-        env=service.env,
         instead_of=release.instead_of,
-        interrupted=service.interrupted or policy.interrupted,
     )
 
 
@@ -106,8 +97,7 @@ def _step(task: Task, step: StepId, waits: tuple[StepId, ...], level: int, weigh
         id=step,
         kind=task.kind,
         digest=task.digest,
-        script=task.scripts[step.operator],
-        folder=task.folder,
+        spec=task.spec,
         reasons=task.reasons,
         waits=waits,
         held_by=task.held_by,
@@ -115,11 +105,7 @@ def _step(task: Task, step: StepId, waits: tuple[StepId, ...], level: int, weigh
         level=level,
         weight=weight,
         last=step.operator is task.operators[-1],
-        timeout=task.timeout,
-        retries=task.retries,
-        env=task.env,
         instead_of=task.instead_of,
-        interrupted=task.interrupted,
     )
 
 

@@ -14,7 +14,7 @@ from paiwatch.releases.release import Desired
 def explain(step: Step) -> tuple[str, ...]:
     """What the step does, all its reasons, and what it waits for."""
     sentences = [
-        f"{step.id} ({step.kind}), release {step.digest[:8]}: runs {step.folder}/deploy/{step.script}"
+        f"{step.id} ({step.kind}), release {step.digest[:8]}: runs {step.spec.folder}/deploy/{step.script}"
     ]
     sentences.extend(tell(reason) for reason in step.reasons)
     if step.waits:

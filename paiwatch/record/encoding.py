@@ -7,7 +7,8 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
-from paiwatch.catalog.service import OnInterruption, Operator
+from paiwatch.domain import run_spec
+from paiwatch.domain.run_spec import Operator
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Reason, Step
@@ -78,13 +79,9 @@ def applied_to_row(applied: Applied) -> dict[str, Any]:
         "reads": to_json(
             [[read.template, read.path, read.how, read.seen, read.shown] for read in applied.reads]
         ),
-        "scripts": to_json(dict(applied.scripts)),
-        "folder": applied.folder,
-        "env": to_json(dict(applied.env)),
-        "timeout": milliseconds(applied.timeout),
+        "spec": run_spec.to_json(applied.spec),
         "watched": to_json({path: [entry.mode, entry.oid] for path, entry in applied.watched.items()}),
         "seal": applied.seal,
-        "interrupted": str(applied.interrupted or ""),
     }
 
 
@@ -107,18 +104,10 @@ def applied_from_row(row: Mapping[str, Any], sharing: Sharing | None = None) -> 
             for path, (mode, oid) in json.loads(row["files"]).items()
         },
         reads=tuple(one(_read(each, shared)) for each in json.loads(row["reads"])),
-        scripts=shared.parsed(row["scripts"], _scripts),
-        folder=row["folder"],
-        env=shared.parsed(row["env"], dict),
-        timeout=seconds(row["timeout"]),
+        spec=run_spec.from_json(row["spec"], shared.same),
         watched=shared.parsed(row["watched"] or "{}", _entries),
         seal=row["seal"],
-        interrupted=OnInterruption(row["interrupted"]) if row["interrupted"] else None,
     )
-
-
-def _scripts(found: Mapping[str, str]) -> dict[Operator, str]:
-    return {Operator(verb): script for verb, script in found.items()}
 
 
 def _entries(found: Mapping[str, Sequence[str]]) -> dict[str, Entry]:
@@ -232,7 +221,7 @@ def unfinished_from_row(row: Mapping[str, Any], log: Path) -> Unfinished:
         if row["pid"] is not None
         else None,
         log=log,
-        interrupted=OnInterruption(row["interrupted"] or OnInterruption.RERUN),
+        interrupted=run_spec.from_json(row["spec"]).interrupted,
     )
 
 

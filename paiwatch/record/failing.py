@@ -18,7 +18,7 @@ def failed(
     counts = result.outcome is not Outcome.INTERRUPTED
     if known is None and not counts:
         return None
-    if step.kind is Kind.ASKED and counts and step.retries.attempts == 1:
+    if step.kind is Kind.ASKED and counts and step.spec.retries.attempts == 1:
         return quarantined(known, step.id.service, step.digest, at=at, because=result.message, attempts=1)
     return FailureRow(
         service=step.id.service,

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Delete, delete, select, update
 
 from paiwatch.convergence.events import Outcome
+from paiwatch.domain import run_spec
 from paiwatch.failpoint import reach
 from paiwatch.operators.run import Identity, RunResult
 from paiwatch.plan.applied import DOWN, Applied, Hold
@@ -81,7 +82,7 @@ class Ledger:
             "attempt": attempt,
             "marker": marker,
             "began": milliseconds(at),
-            "interrupted": str(step.interrupted),
+            "spec": run_spec.to_json(step.spec),
         }
         with self._transaction("run.intended") as connection:
             if left is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from paiwatch.catalog.service import OnInterruption, Operator, Service
+from paiwatch.catalog.service import Operator, Service
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.plan import Kind, Step
 from paiwatch.releases import seal
@@ -49,24 +49,10 @@ def digests(memory: Iterable[Applied]) -> set[str]:
     return {digest for each in memory for digest in (each.digest, each.touched) if digest}
 
 
-def touch(
-    before: Applied | None,
-    step: Step,
-    scripts: Mapping[Operator, str] | None,
-    interrupted: OnInterruption | None = None,
-) -> Applied:
-    """Memory once the run may have done something. `scripts` None leaves what is remembered of the archived release."""
+def touch(before: Applied | None, step: Step) -> Applied:
+    """Memory once the run may have done something."""
     known = before or Applied(service=step.id.service)
-    return replace(
-        known,
-        touched=step.digest,
-        touched_by=step.id.operator,
-        scripts=known.scripts if scripts is None else dict(scripts),
-        interrupted=known.interrupted if scripts is None else interrupted,
-        folder=step.folder,
-        env=dict(step.env),
-        timeout=step.timeout,
-    )
+    return replace(known, touched=step.digest, touched_by=step.id.operator, spec=step.spec)
 
 
 def settle(
@@ -158,11 +144,7 @@ def adopted(
         at=at,
         files=release.files,
         reads=release.reads,
-        scripts=service.scripts,
-        interrupted=service.interrupted,
-        folder=service.folder,
-        env=service.env,
-        timeout=service.timeout or 0.0,
+        spec=service.spec,
         watched=release.watched,
         seal=seal.seal(release),
     )

@@ -4,7 +4,9 @@ The way is an ordered list, applied in one transaction. A migration never change
 through it. These are SQLite's own words: no other database has had these versions.
 """
 
+import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Insert, Update, insert, inspect, select, update
 
@@ -117,6 +119,38 @@ def _all(statements: Sequence[str]) -> Callable[[Connection], None]:
     return change
 
 
+def _seventh(connection: Connection) -> None:
+    """The columns that each told one option of a run become one that tells them all, as JSON; what was as in the settings is not in it."""
+    for table in ("applied", "formers"):
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN spec TEXT NOT NULL DEFAULT ''")
+        read = f"SELECT rowid, scripts, folder, env, timeout, interrupted FROM {table}"  # noqa: S608 (ours)
+        specs = [(_spec(*said), row) for row, *said in connection.exec_driver_sql(read).all()]
+        if specs:
+            write = f"UPDATE {table} SET spec = ? WHERE rowid = ?"  # noqa: S608 (ours)
+            connection.exec_driver_sql(write, specs)
+        for column in ("scripts", "folder", "env", "timeout", "interrupted"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN spec TEXT NOT NULL DEFAULT ''")
+    connection.exec_driver_sql(
+        """UPDATE runs SET spec = '{"interrupted":"' || interrupted || '"}' WHERE interrupted <> ''"""
+    )
+    connection.exec_driver_sql("ALTER TABLE runs DROP COLUMN interrupted")
+
+
+def _spec(scripts: str, folder: str, env: str, timeout: int, interrupted: str) -> str:
+    """`timeout` is milliseconds; 0, and "" for `interrupted`, were as in the settings."""
+    said: dict[str, Any] = {
+        "scripts": json.loads(scripts or "{}"),
+        "folder": folder,
+        "env": json.loads(env or "{}"),
+    }
+    if timeout:
+        said["timeout"] = timeout / 1000
+    if interrupted:
+        said["interrupted"] = interrupted
+    return json.dumps(said, separators=(",", ":"))
+
+
 #: Every version there ever was, oldest first.
 MIGRATIONS: Sequence[Migration] = (
     (1, _all(_FIRST)),
@@ -125,6 +159,7 @@ MIGRATIONS: Sequence[Migration] = (
     (4, _all(_FOURTH)),
     (5, _all(_FIFTH)),
     (6, _all(_SIXTH)),
+    (7, _seventh),
     (8, _all(_EIGHTH)),
 )
 

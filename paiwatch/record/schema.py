@@ -40,21 +40,10 @@ def _text(name: str) -> Column[str]:
 
 
 def _release() -> Iterator[Column[Any]]:
-    """What is remembered of a release that ran successfully; `timeout` is milliseconds."""
-    for name in ("version", "at", "timeout"):
+    """What is remembered of a release that ran successfully; `spec` is a RunSpec as JSON."""
+    for name in ("version", "at"):
         yield Column(name, LONG, nullable=False)
-    for name in (
-        "config",
-        "src",
-        "files",
-        "reads",
-        "scripts",
-        "folder",
-        "env",
-        "watched",
-        "seal",
-        "interrupted",
-    ):
+    for name in ("config", "src", "files", "reads", "spec", "watched", "seal"):
         yield _text(name)
 
 
@@ -112,7 +101,7 @@ runs = Table(
     Column("milliseconds", LONG, nullable=False, server_default=text("0")),
     Column("reaped", Integer, nullable=False, server_default=text("0")),
     _text("message"),
-    _text("interrupted"),  # what its release asks for when it is cut off
+    _text("spec"),  # the RunSpec it was begun with, as JSON
     _text("lingering"),  # pids of its processes that nobody could end and that may still be there, as JSON
     sqlite_autoincrement=True,  # a number that retention deleted never comes again
 )

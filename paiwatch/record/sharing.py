@@ -20,6 +20,12 @@ class Sharing:
         found: _Value = self._known.setdefault((type(value), value), value)
         return found
 
+    def same(self, value: Any) -> Any:
+        """As `one`, also for a mapping of such values: the first that was equal and in the same order; not to be changed."""
+        return (
+            self._known.setdefault((dict, *value.items()), value) if type(value) is dict else self.one(value)
+        )
+
     def parsed(self, text: str, build: Callable[[Any], _Built]) -> _Built:
         """What `build` makes of this JSON; not to be changed, for others have it too."""
         asked = (build, text)

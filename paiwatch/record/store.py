@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from paiwatch.catalog.service import OnInterruption, Operator
 from paiwatch.convergence import holding
 from paiwatch.convergence.events import Outcome
 from paiwatch.operators.run import Identity, RunResult
@@ -112,18 +111,15 @@ class Record:
         attempt: int,
         *,
         at: float,
-        scripts: Mapping[Operator, str] | None = None,
-        interrupted: OnInterruption | None = None,
         touches: bool = True,
     ) -> Begun:
         """Intent before act: write the run and touch the service; what a person brings up is not held any more.
 
-        `scripts` and `interrupted` are those of the release that the step runs; None when it is the archived one, whose are remembered.
         A run that is known to start nothing does not touch the service: its release may not even be archived.
         """
         service = step.id.service
         before = self._applied.get(service)
-        touched = memory.touch(before, step, scripts, interrupted) if touches else before
+        touched = memory.touch(before, step) if touches else before
         lifted = touches and holding.lifts(step, self._holds.get(service))
         random = secrets.token_hex(8)
         log = layout.log_file(self._state, service, 0)  # refuses a bad name before anything is written

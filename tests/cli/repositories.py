@@ -49,8 +49,7 @@ class History:
             generation = record.accept(seen.plan, snapshot.config.revision, snapshot.src.revision, at=100.0)
             for step in seen.plan.steps:
                 release = seen.render(step.id.service)
-                scripts = seen.desired.services[step.id.service].scripts
-                run = record.begin(step, generation, 1, at=101.0, scripts=scripts).run
+                run = record.begin(step, generation, 1, at=101.0).run
                 record.finish(run, SUCCEEDED, release=release, at=102.0)
                 Archive(layout.archive_folder(self.world.state)).keep(
                     release, seen.read_src(static_ids(release))

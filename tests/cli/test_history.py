@@ -13,7 +13,7 @@ from paiwatch.errors import ConfigError
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.history import History
 from paiwatch.record.store import Record
-from tests.builders import ALL_SCRIPTS, a_release
+from tests.builders import a_release
 from tests.cli.worlds import World, a_world
 from tests.record.runs import FAILED, SUCCEEDED, a_step, accept, carry
 
@@ -32,7 +32,7 @@ def remember(world: World) -> None:
         carry(record, a_step("web", web.digest), FAILED)
         steps = [a_step("cache", "c" * 64), a_step("log", "1" * 64)]
         generation = accept(record, steps, at=110.0)
-        record.begin(steps[0], generation, 1, at=111.0, scripts=ALL_SCRIPTS)
+        record.begin(steps[0], generation, 1, at=111.0)
         record.hold(Hold(service="log", by=HeldBy.SUSPENDED, reason="disk is full", since=112.0))
 
 

@@ -15,7 +15,6 @@ from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
 from paiwatch.scrub import MASK
 from paiwatch.settings import file as settings_file
-from tests.builders import ALL_SCRIPTS
 from tests.cli.worlds import SECRET, World, a_world, modes
 from tests.record.runs import SUCCEEDED, a_step, accept, carry
 
@@ -247,7 +246,7 @@ def test_logs_of_a_run_that_is_not_over_are_masked(world: World) -> None:
     world.state.mkdir()
     with Record.open(world.state) as record, StateLock(world.state, command="once"):
         step = a_step("web", "d" * 64)
-        begun = record.begin(step, accept(record, [step]), 1, at=101.0, scripts=ALL_SCRIPTS)
+        begun = record.begin(step, accept(record, [step]), 1, at=101.0)
         begun.log.parent.mkdir(parents=True)
         begun.log.write_text(f"password is {SECRET}\n")
 

@@ -42,7 +42,7 @@ class Streak:
     is_quarantined: bool = False
 
     def is_spent(self, step: Step) -> bool:
-        return self.is_condemned or self.is_quarantined or self.count >= step.retries.attempts
+        return self.is_condemned or self.is_quarantined or self.count >= step.spec.retries.attempts
 
 
 class Promises:
@@ -176,10 +176,10 @@ class Promises:
         streak = self.streaks.get((step.id.service, step.digest), Streak())
         assert begin.attempt == streak.count + 1
         if step.kind is not Kind.ASKED:  # a person's own try is made, whatever failed just before
-            assert streak.count < step.retries.attempts, f"{step.id} is quarantined"
+            assert streak.count < step.spec.retries.attempts, f"{step.id} is quarantined"
         assert not streak.is_condemned, f"{step.id} was rolled back"
         if streak.count:
-            rest = min(step.retries.max, step.retries.first * 2 ** (streak.count - 1)) / 2
+            rest = min(step.spec.retries.max, step.spec.retries.first * 2 ** (streak.count - 1)) / 2
             assert self.world.now >= streak.at + rest, f"{step.id} did not rest"
 
     def _check_prerequisites(self, name: str) -> None:

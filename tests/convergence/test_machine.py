@@ -25,8 +25,10 @@ from paiwatch.convergence.events import (
 )
 from paiwatch.convergence.machine import Machine
 from paiwatch.convergence.progress import is_idle, is_settled, progress
+from paiwatch.domain.run_spec import RunSpec
 from paiwatch.plan.applied import EVERYTHING, HeldBy, Hold
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
+from tests.builders import ALL_SCRIPTS
 
 START, STOP, REFRESH = Operator.START, Operator.STOP, Operator.REFRESH
 RETRIES = Retries(attempts=2, first=10.0, max=300.0)
@@ -50,16 +52,13 @@ def a_step(
         id=StepId(service=service, operator=operator),
         kind=kind,
         digest=digest,
-        script=f"{operator}.sh",
-        folder=f"src/{service}",
+        spec=RunSpec(scripts=ALL_SCRIPTS, folder=f"src/{service}", timeout=60.0, retries=RETRIES),
         reasons=(),
         waits=tuple(waits) or tuple(StepId(service=other, operator=START) for other in needs),
         held_by=held_by,
         prerequisites=needs,
         weight=weight,
         last=last,
-        timeout=60.0,
-        retries=RETRIES,
     )
 
 

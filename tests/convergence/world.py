@@ -196,7 +196,7 @@ class World:
             self.memory.get(name, Applied(service=name)),
             touched=step.digest,
             touched_by=step.id.operator,
-            scripts=self._archive(step),
+            spec=replace(step.spec, scripts=self._archive(step)),
         )
         if holding.lifts(step, self.holds.get(name)):
             self.holds = {other: hold for other, hold in self.holds.items() if other != name}

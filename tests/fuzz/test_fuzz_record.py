@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paiwatch.catalog.service import Operator
+from paiwatch.domain.run_spec import OPTIONS, OnInterruption, Operator, RunSpec
 from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Reason
 from paiwatch.record import encoding
@@ -45,10 +45,15 @@ applied = st.builds(
     at=seconds,
     files=st.dictionaries(texts, st.builds(ReleaseFile, modes, texts), max_size=2),
     reads=st.lists(reads, max_size=2).map(tuple),
-    scripts=st.dictionaries(st.sampled_from([*Operator]), texts, max_size=2),
-    folder=texts,
-    env=st.dictionaries(texts, texts, max_size=2),
-    timeout=seconds,
+    spec=st.builds(
+        RunSpec,
+        scripts=st.dictionaries(st.sampled_from([*Operator]), texts, max_size=2),
+        folder=texts,
+        env=st.dictionaries(texts, texts, max_size=2),
+        timeout=seconds,
+        interrupted=st.sampled_from([*OnInterruption]),
+        unset=st.frozensets(st.sampled_from(sorted(OPTIONS))),
+    ),
     watched=st.dictionaries(texts, st.builds(Entry, modes, texts), max_size=2),
     seal=texts,
 )
@@ -63,7 +68,7 @@ def test_what_was_applied_survives_its_row(one: Applied) -> None:
     row = encoding.applied_to_row(one)
 
     assert encoding.applied_from_row(row) == one
-    for column in ("prerequisites", "files", "reads", "scripts", "env", "watched"):
+    for column in ("prerequisites", "files", "reads", "spec", "watched"):
         row[column].encode()  # SQLite takes nothing else
 
 

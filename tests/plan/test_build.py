@@ -211,7 +211,7 @@ def test_a_service_that_is_gone_keeps_what_its_release_said_of_being_cut_off() -
 
     plan = build(a_desired(), memory, Policy(removed=Removal.STOP))
 
-    assert {step.id.service: step.interrupted for step in plan.steps} == {
+    assert {step.id.service: step.spec.interrupted for step in plan.steps} == {
         "said": OnInterruption.HOLD,
         "silent": OnInterruption.RERUN,
     }
@@ -249,7 +249,12 @@ def test_removal_policy(
     assert plan.kept == kept
     assert [problem.service for problem in plan.problems] == warned
     for step in plan.steps:
-        assert (step.kind, step.digest, step.env, step.timeout) == (Kind.REMOVED, "e" * 64, {"K": "v"}, 7.0)
+        assert (step.kind, step.digest, step.spec.env, step.spec.timeout) == (
+            Kind.REMOVED,
+            "e" * 64,
+            {"K": "v"},
+            7.0,
+        )
         assert step.reasons[0].kind == "removed"
 
 
@@ -558,8 +563,8 @@ def test_steps_know_what_their_release_asks_for_when_they_are_cut_off() -> None:
     plan = build(a_desired(own, silent), {}, Policy())
     strict = build(a_desired(own, silent), {}, Policy(interrupted=OnInterruption.HOLD))
 
-    assert [step.interrupted for step in plan.steps] == [OnInterruption.HOLD, OnInterruption.RERUN]
-    assert [step.interrupted for step in strict.steps] == [OnInterruption.HOLD, OnInterruption.HOLD]
+    assert [step.spec.interrupted for step in plan.steps] == [OnInterruption.HOLD, OnInterruption.RERUN]
+    assert [step.spec.interrupted for step in strict.steps] == [OnInterruption.HOLD, OnInterruption.HOLD]
 
 
 def test_services_are_compared_by_name_not_by_declaration() -> None:
@@ -567,5 +572,5 @@ def test_services_are_compared_by_name_not_by_declaration() -> None:
 
     plan = build(a_desired(service), {}, POLICY)
 
-    assert plan.steps[0].timeout == 3.0
-    assert plan.steps[0].retries == POLICY.retries
+    assert plan.steps[0].spec.timeout == 3.0
+    assert plan.steps[0].spec.retries == POLICY.retries

@@ -36,4 +36,4 @@ def test_what_goes_back_runs_beside_a_prerequisite_with_errors_and_nothing_else_
 
 
 def test_once_leaves_one_attempt() -> None:
-    assert {step.retries.attempts for step in once(a_plan()).steps} == {1}
+    assert {step.spec.retries.attempts for step in once(a_plan()).steps} == {1}

@@ -76,7 +76,7 @@ def test_its_own_scripts_folder_and_environment_run_with_the_archived_release() 
     stop, start, _ = build(TREE, memory, POLICY).steps
 
     assert (str(stop.id), str(start.id)) == ("stop web", "start web")
-    assert (start.folder, start.env, start.timeout) == ("old/web", {"A": "1"}, 7.0)
+    assert (start.spec.folder, start.spec.env, start.spec.timeout) == ("old/web", {"A": "1"}, 7.0)
 
 
 def test_on_change_of_the_tree_decides_how_it_goes_back() -> None:
@@ -133,7 +133,7 @@ def test_what_has_errors_in_the_tree_goes_back_all_the_same_and_what_stands_on_i
 
     assert told(plan) == ["refresh web", "refresh top"]
     web, top = plan.steps
-    assert (web.digest, web.folder, web.prerequisites) == (OLD.digest, "src/web", ("base",))
+    assert (web.digest, web.spec.folder, web.prerequisites) == (OLD.digest, "src/web", ("base",))
     assert (top.waits, top.held_by) == ((web.id,), ())
     assert any("rolled back" in str(each) and "have errors" in str(each) for each in plan.problems)
     assert wrong in plan.problems

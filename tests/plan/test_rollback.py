@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from paiwatch.domain.run_spec import RunSpec
 from paiwatch.plan import rollback
 from paiwatch.plan.applied import Applied, Former, Pin, PinnedBy
 from paiwatch.plan.rollback import Grounds
@@ -65,7 +66,7 @@ def test_what_was_never_started_has_nothing_to_go_back_to() -> None:
 
 def test_a_release_whose_scripts_a_later_run_replaced_is_taken_from_the_past() -> None:
     old = a_former("web", "old", left=5)
-    applied = replace(old.release, touched=digest("web", "new"), scripts={})
+    applied = replace(old.release, touched=digest("web", "new"), spec=RunSpec())
 
     assert rollback.good_releases(applied, (old,), generation=9) == (old,)
 

@@ -49,7 +49,7 @@ def apply_all(desired: Desired, policy: Policy) -> Memory:
         name = step.id.service
         versions = remembering.versions_of(memory, step.prerequisites)
         before = memory.get(name)
-        touched = remembering.touch(before, step, desired.services[name].scripts)
+        touched = remembering.touch(before, step)
         underway = Underway(step=step, generation=1, before=before, versions=versions)
         after = remembering.settle(
             touched, underway, desired.releases[name], run=run, revisions=desired.snapshot.ids, at=1.0

@@ -7,12 +7,19 @@ import pytest
 from sqlalchemy import Connection, inspect
 
 from paiwatch import failpoint
+from paiwatch.catalog.service import Removal
+from paiwatch.domain.run_spec import OnInterruption, Operator, Retries, declared
 from paiwatch.errors import StoreError
+from paiwatch.plan.build import build
+from paiwatch.plan.policy import Policy
 from paiwatch.record.dialects import sqlite
 from paiwatch.record.history import History
 from paiwatch.record.migrations import MIGRATIONS, newest, version_of
 from paiwatch.record.schema import metadata
 from paiwatch.record.store import Record
+from tests.builders import ALL_SCRIPTS, a_desired
+
+HOLD, RERUN = OnInterruption.HOLD, OnInterruption.RERUN
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -45,10 +52,97 @@ def test_every_version_opens_with_what_it_remembered(tmp_path: Path, version: in
         grafana = record.memory()["grafana"]
         assert (grafana.digest, grafana.version) == ("g" * 64, 1)
         assert grafana.reads[0].path == ("grafana", "port")
+        assert (grafana.spec.scripts, grafana.spec.folder) == (ALL_SCRIPTS, "src/grafana")
+        assert (grafana.spec.env, grafana.spec.timeout) == ({}, 60.0)
+        assert grafana.spec.unset == {"retries", "interrupted"}
         assert record.holds()["loki"].reason == "maintenance"
         assert record.failures.all()["loki", "l" * 64].quarantined
         assert [run.service for run in history.runs()] == ["loki", "grafana"]
         assert history.runs()[0].reasons[0].chain == ("a", "b")
+
+
+#: Rows of versions 5 and 6: what a service said of its runs, 0 and "" for what it left to the settings.
+SAID = {
+    "all": ('{"stop":"s.sh","start":"a.sh"}', "src/all", '{"A":"ü","B":"\\ud800"}', 7250, "hold"),
+    "folder": ('{"stop":"stop.sh"}', "", "{}", 90000, "rerun"),
+    "nothing": ('{"delete":"d.sh","stop":"s.sh"}', "src/nothing", "{}", 0, ""),
+    "blank": ("", "", "", 0, ""),
+}
+
+
+def a_file_of_options(state: Path) -> None:
+    file = a_file_of_version(6, state)
+    with sqlite3.connect(file) as connection:
+        connection.execute("DELETE FROM pins")
+        for table, keys in (("applied", "version, at"), ("formers", "version, at, left_in")):
+            connection.execute(f"DELETE FROM {table}")
+            for name, said in SAID.items():
+                row = (name, "d" * 64, *said, *(1 for _ in keys.split()))
+                connection.execute(
+                    f"INSERT INTO {table} (service, digest, scripts, folder, env, timeout, interrupted, {keys}, "
+                    f"files, reads) VALUES ({', '.join('?' * len(row))}, '{{}}', '[]')",
+                    row,
+                )
+        connection.execute("UPDATE applied SET prerequisites = '{}'")
+        for number, word in enumerate(("hold", "rerun", ""), 3):
+            connection.execute(
+                "INSERT INTO runs (id, generation, service, operator, attempt, began, interrupted) "
+                "VALUES (?, 1, 'all', 'start', 1, 1, ?)",
+                (number, word),
+            )
+    connection.close()
+
+
+def test_what_services_said_of_their_runs_is_remembered_as_before(tmp_path: Path) -> None:
+    a_file_of_options(tmp_path)
+
+    with Record.open(tmp_path) as record:
+        specs = {name: applied.spec for name, applied in record.memory().items()}
+        formers = {
+            name: former.release.spec
+            for name, found in record.rollbacks.past(SAID).items()
+            for former in found
+        }
+        asked = [run.interrupted for run in record.unfinished()]
+
+    stop, start, delete = Operator.STOP, Operator.START, Operator.DELETE
+    assert specs == {
+        "all": declared(
+            scripts={stop: "s.sh", start: "a.sh"},
+            folder="src/all",
+            env={"A": "ü", "B": "\ud800"},
+            timeout=7.25,
+            interrupted=HOLD,
+        ),
+        "folder": declared(scripts={stop: "stop.sh"}, timeout=90.0, interrupted=RERUN),
+        "nothing": declared(scripts={delete: "d.sh", stop: "s.sh"}, folder="src/nothing"),
+        "blank": declared(),
+    }
+    assert formers == specs
+    assert asked == [HOLD, RERUN, RERUN]
+
+
+@pytest.mark.parametrize("of_settings", [RERUN, HOLD])
+def test_a_plan_of_removals_is_as_it_was_before_the_options_became_one(
+    tmp_path: Path, of_settings: OnInterruption
+) -> None:
+    a_file_of_options(tmp_path)
+    policy = Policy(removed=Removal.STOP, timeout=33.0, retries=Retries(attempts=2), interrupted=of_settings)
+
+    with Record.open(tmp_path) as record:
+        plan = build(a_desired(), record.memory(), policy)
+
+    assert plan.kept == ("blank",)
+    assert plan.digest == "2672e496d0cf309067fe5cf5c7145367e5a476dbab2b0eb344caf8caa6cb243c"
+    assert {
+        step.id.service: (step.script, step.spec.folder, step.spec.timeout, step.spec.interrupted)
+        for step in plan.steps
+    } == {
+        "all": ("s.sh", "src/all", 7.25, HOLD),
+        "folder": ("stop.sh", "src/folder", 90.0, RERUN),
+        "nothing": ("s.sh", "src/nothing", 33.0, of_settings),
+    }
+    assert {step.spec.retries for step in plan.steps} == {policy.retries}
 
 
 def test_a_new_file_has_the_tables_that_statements_are_built_from(tmp_path: Path) -> None:

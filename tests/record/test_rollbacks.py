@@ -66,7 +66,8 @@ def test_a_good_release_is_kept_whole_when_a_run_leaves_it(record: Record) -> No
         OLD.reads,
         OLD.watched,
     )
-    assert (release.scripts, release.env, release.folder) == (good.scripts, {"A": "1"}, "src/web")
+    assert release.spec == good.spec
+    assert (release.spec.env, release.spec.folder) == ({"A": "1"}, "src/web")
     assert (release.config, release.src, release.at) == (CONFIG.id, SRC.id, 102.5)
 
 

@@ -16,12 +16,15 @@ def test_two_rows_share_their_files_reads_and_scripts() -> None:
     assert one.reads
     assert all(other.files[path] is file for path, file in one.files.items())
     assert all(first is second for first, second in zip(one.reads, other.reads, strict=True))
-    assert one.scripts is other.scripts
+    assert one.spec.scripts is other.spec.scripts
+    assert one.spec.retries is other.spec.retries
 
 
 def test_equal_values_of_another_kind_stay_what_they_are() -> None:
     sharing = Sharing()
 
+    assert sharing.same({"a": 1}) is sharing.same({"a": 1})
+    assert sharing.same({"a": 1}) is not sharing.same({"b": 1})
     kinds = [type(sharing.one(value)) for value in (1, 1.0, True, "1")]
 
     assert kinds == [int, float, bool, str]

@@ -18,7 +18,7 @@ from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.plan.plan import Kind
 from paiwatch.record.history import History
 from paiwatch.record.store import Record
-from tests.builders import ALL_SCRIPTS, a_desired, a_read, a_release, a_service, scripts
+from tests.builders import a_desired, a_read, a_release, a_service, scripts
 from tests.record.runs import CONFIG, FAILED, INTERRUPTED, SRC, SUCCEEDED, a_plan, a_step, accept, carry
 
 RELEASE = a_release(
@@ -60,8 +60,8 @@ def test_a_success_makes_the_release_applied_and_survives_reopening(record: Reco
     assert applied.prerequisites == {"loki": 0, "prometheus": again.memory()["prometheus"].version}
     assert (applied.files, applied.reads) == (RELEASE.files, RELEASE.reads)
     assert applied.watched == RELEASE.watched
-    assert (applied.folder, applied.env, applied.timeout) == ("src/grafana", {"A": "ü"}, 60.0)
-    assert applied.scripts == scripts(*Operator)
+    assert (applied.spec.folder, applied.spec.env, applied.spec.timeout) == ("src/grafana", {"A": "ü"}, 60.0)
+    assert applied.spec.scripts == scripts(*Operator)
     assert again.memory() == record.memory()
     again.close()
 
@@ -69,16 +69,15 @@ def test_a_success_makes_the_release_applied_and_survives_reopening(record: Reco
 def test_what_a_release_asks_for_when_it_is_cut_off_is_remembered_with_its_scripts(
     record: Record, state: Path
 ) -> None:
-    step = a_step("grafana", RELEASE.digest)
-    run = record.begin(
-        step, accept(record, [step]), 1, at=1.0, scripts=ALL_SCRIPTS, interrupted=OnInterruption.HOLD
-    )
+    step = a_step("grafana", RELEASE.digest, interrupted=OnInterruption.HOLD)
+    run = record.begin(step, accept(record, [step]), 1, at=1.0)
     record.finish(run.run, SUCCEEDED, at=2.0, release=RELEASE)
-    stop = a_step("grafana", RELEASE.digest, Operator.STOP, kind=Kind.ASKED)
+    spec = record.memory()["grafana"].spec
+    stop = a_step("grafana", RELEASE.digest, Operator.STOP, kind=Kind.ASKED, spec=spec)
     record.begin(stop, accept(record, [stop]), 1, at=3.0)
 
     again = reopened(record, state)
-    assert again.memory()["grafana"].interrupted is OnInterruption.HOLD
+    assert again.memory()["grafana"].spec.interrupted is OnInterruption.HOLD
     again.close()
 
 
@@ -96,9 +95,10 @@ def test_a_clock_that_was_set_back_ends_no_run_before_it_began(record: Record, s
 
 def test_what_began_is_touched_until_it_succeeds(record: Record, state: Path) -> None:
     carry(record, a_step("grafana", RELEASE.digest), release=RELEASE)
-    step = a_step("grafana", NEWER.digest, Operator.REFRESH, kind=Kind.CHANGED)
+    has = scripts(Operator.REFRESH, Operator.STOP)
+    step = a_step("grafana", NEWER.digest, Operator.REFRESH, kind=Kind.CHANGED, scripts=has)
 
-    record.begin(step, accept(record, [step]), 1, at=200.0, scripts=scripts(Operator.STOP))
+    record.begin(step, accept(record, [step]), 1, at=200.0)
 
     again = reopened(record, state)
     applied = again.memory()["grafana"]
@@ -108,7 +108,7 @@ def test_what_began_is_touched_until_it_succeeds(record: Record, state: Path) ->
         Operator.REFRESH,
     )
     assert applied.archived == NEWER.digest
-    assert applied.scripts == scripts(Operator.STOP)
+    assert applied.spec.scripts == has
     again.close()
 
 
@@ -208,9 +208,9 @@ def test_a_start_by_a_person_ends_the_hold_when_it_begins(record: Record, state:
     record.hold(Hold(service="grafana", by=HeldBy.STOPPED, reason="upgrade", since=99.5))
     start = a_step("grafana", RELEASE.digest, kind=Kind.ASKED)
 
-    record.begin(start, accept(record, [start]), 1, at=101.0, scripts=scripts(Operator.START), touches=False)
+    record.begin(start, accept(record, [start]), 1, at=101.0, touches=False)
     assert "grafana" in record.holds()
-    record.begin(start, accept(record, [start]), 1, at=101.0, scripts=scripts(Operator.START))
+    record.begin(start, accept(record, [start]), 1, at=101.0)
 
     again = reopened(record, state)
     assert again.holds() == {}
@@ -232,7 +232,7 @@ def test_a_crash_finds_what_the_release_that_ran_asks_for_then(record: Record, s
     strict = a_step("grafana", RELEASE.digest, interrupted=OnInterruption.HOLD)
     generation = accept(record, [strict, a_step("loki", "l" * 64)])
     for step in (strict, a_step("loki", "l" * 64)):
-        record.begin(step, generation, 1, at=1.0, scripts=ALL_SCRIPTS)
+        record.begin(step, generation, 1, at=1.0)
 
     again = reopened(record, state)
     unfinished = again.unfinished()
@@ -271,7 +271,7 @@ def test_a_prerequisite_that_changes_meanwhile_still_owes_a_refresh(record: Reco
     carry(record, a_step("base", base.digest), release=base)
     old = record.memory()["base"].version
     step = a_step("grafana", RELEASE.digest, prerequisites=("base",))
-    run = record.begin(step, accept(record, [step]), 1, at=1.0, scripts=scripts(Operator.START)).run
+    run = record.begin(step, accept(record, [step]), 1, at=1.0).run
     carry(record, a_step("base", "n" * 64, kind=Kind.CHANGED), release=base)
 
     record.finish(run, SUCCEEDED, at=2.0, release=RELEASE)
@@ -357,7 +357,7 @@ def test_adopted_releases_are_applied_without_a_run(record: Record) -> None:
     memory = record.memory()
     assert memory["grafana"].digest == desired.releases["grafana"].digest
     assert memory["grafana"].prerequisites == {"loki": memory["loki"].version}
-    assert (memory["grafana"].touched, memory["grafana"].scripts) == ("", grafana.scripts)
+    assert (memory["grafana"].touched, memory["grafana"].spec.scripts) == ("", grafana.scripts)
     assert record.failures.all() == {}
     version = memory["loki"].version
     record.adopt(desired, ["loki"], at=51.0)
@@ -479,7 +479,7 @@ def test_a_step_that_an_older_generations_run_did_has_the_outcome_of_that_run(
 ) -> None:
     step, other = a_step("grafana", RELEASE.digest), a_step("loki", "e" * 64)
     older = accept(record, [step])
-    run = record.begin(step, older, 1, at=101.0, scripts=scripts(*Operator)).run
+    run = record.begin(step, older, 1, at=101.0).run
     newer = accept(record, [step, other])
     record.generations.dismiss(newer, other, Outcome.BLOCKED, "held")
     record.finish(run, SUCCEEDED, release=RELEASE, at=102.0)

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from paiwatch.catalog.service import Operator, Retries
 from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run_spec import Operator, RunSpec
 from paiwatch.plan.plan import Kind, Plan, Reason, Step, StepId
 from paiwatch.problem import Problem
 from paiwatch.record.rows import RunRow
+from tests.builders import ALL_SCRIPTS
 
 
 def a_step(
@@ -23,13 +24,10 @@ def a_step(
         id=StepId(service=service, operator=operator),
         kind=kind,
         digest="d" * 64,
-        script=f"{operator}.sh",
-        folder=f"src/{service}",
+        spec=RunSpec(scripts=ALL_SCRIPTS, folder=f"src/{service}", timeout=60.0),
         reasons=reasons or (Reason(kind="file", detail="start.sh changed", file="start.sh"),),
         held_by=held_by,
         level=level,
-        timeout=60.0,
-        retries=Retries(),
     )
 
 

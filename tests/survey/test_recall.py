@@ -199,7 +199,7 @@ damages: st.SearchStrategy[Damage] = st.sampled_from(
         lambda one: replace(one, seal="0" * 64),
         lambda one: replace(one, digest="0" * 64),
         lambda one: replace(one, digest="", touched="1" * 64, touched_by=Operator.START),
-        lambda one: replace(one, folder="elsewhere", watched={}),
+        lambda one: replace(one, spec=replace(one.spec, folder="elsewhere"), watched={}),
         lambda one: replace(one, files={}, reads=()),
         lambda one: replace(one, reads=tuple(reversed(one.reads))),
         lambda one: replace(one, reads=tuple(replace(read, shown="secret") for read in one.reads)),
