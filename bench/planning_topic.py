@@ -19,6 +19,7 @@ from paiwatch import collector
 from paiwatch.daemon.composition import policy_of, survey_of
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.build import Planner
+from paiwatch.plan.target import make_target
 from paiwatch.releases.release import Desired
 from paiwatch.settings import file as settings_file
 from paiwatch.snapshot import Snapshot
@@ -65,7 +66,7 @@ class _Watcher:
             read = self.sources.read_config, self.sources.read_src
             desired = await asyncio.to_thread(self.survey.look, snapshot, *read)
         with laps.lap("plan"):
-            plan = self.planner.plan(desired, self.memory)
+            plan = self.planner.plan(make_target(desired, self.memory), self.memory)
         self.snapshot = snapshot
         return laps, desired, len(plan.steps)
 

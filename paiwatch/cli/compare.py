@@ -13,6 +13,7 @@ from paiwatch.daemon.composition import policy_of, survey_of
 from paiwatch.errors import ConfigError
 from paiwatch.plan.build import build
 from paiwatch.plan.supposed import suppose
+from paiwatch.plan.target import make_target
 from paiwatch.problem import errors
 from paiwatch.record.archive import Files
 from paiwatch.releases.release import Desired
@@ -38,11 +39,12 @@ def between(settings: Settings, before: Revisions, after: Revisions) -> Iterator
         policy = policy_of(settings)
         memory = suppose(supposed, policy)
         desired = view.survey_at(survey, sources, new)
+        target = make_target(desired, memory)
         yield View(
-            desired=desired,
+            target=target,
             memory=memory,
             holds={},
-            plan=build(desired, memory, policy),
+            plan=build(target, memory, policy),
             survey=survey,
             sources=sources,
             old=_rendered(settings, sources, old),

@@ -17,6 +17,7 @@ from paiwatch.plan.applied import EVERYTHING, Hold, Memory
 from paiwatch.plan.build import build
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Plan
+from paiwatch.plan.target import Target, make_target
 from paiwatch.problem import Problem
 from paiwatch.record import layout
 from paiwatch.record.archive import Archive, Files
@@ -50,7 +51,7 @@ class View:
     `archived` those of a release by its digest.
     """
 
-    desired: Desired
+    target: Target
     memory: Memory
     holds: Mapping[str, Hold]
     plan: Plan
@@ -61,6 +62,11 @@ class View:
     left_out: tuple[Problem, ...]  # files that the sources could not read
     archived: Callable[[str], Files] = lambda _: {}
     held: HeldPlan | None = None  # the plan, when it needs an approval
+
+    @property
+    def desired(self) -> Desired:
+        """What the trees ask for."""
+        return self.target.desired
 
     @property
     def read_src(self) -> Contents:
@@ -118,10 +124,11 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
     desired = replace(desired, problems=(*desired.problems, *sources.left_out))
     scrubber = Scrubber(desired.secrets)
     policy = policy_of(settings)
-    plan = build(desired, memory, policy)
+    target = make_target(desired, memory)
+    plan = build(target, memory, policy)
     archived = _archived(settings.state, scrubber)
     return View(
-        desired=desired,
+        target=target,
         memory=memory,
         holds=holds,
         plan=plan,

@@ -56,7 +56,7 @@ def _unknown(service: str, seen: View) -> str:
 
 
 def _why_not(service: str, seen: View) -> tuple[str, ...]:
-    return explaining.why_not(service, seen.desired, seen.memory, seen.plan)
+    return explaining.why_not(service, seen.target, seen.memory, seen.plan)
 
 
 def _paragraphs(service: str, seen: View, last: RunRow | None, past_it: Since) -> Iterator[str]:

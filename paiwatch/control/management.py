@@ -14,8 +14,8 @@ from paiwatch.plan.asked import Request as AskedFor
 from paiwatch.plan.asked import asked
 from paiwatch.plan.excerpt import once
 from paiwatch.plan.plan import Kind, Plan
+from paiwatch.plan.target import Target, make_target
 from paiwatch.problem import errors
-from paiwatch.releases.release import Desired
 from paiwatch.report.tidings import told
 
 
@@ -39,8 +39,7 @@ def until(answer: asyncio.Future[bool], following: Following) -> Following:
 
 async def _fulfil(desk: Desk, command: Service) -> "tuple[asyncio.Future[bool], Plan]":
     """The plan that was made of it, and whether all of that succeeds."""
-    desired = desk.desired
-    memory = await desk.writer.do(desk.record.memory)
+    desired, memory = desk.desired, await desk.writer.do(desk.record.memory)
     operator, names = command.operator, command.names
     wish = AskedFor(
         operator=operator,
@@ -48,7 +47,7 @@ async def _fulfil(desk: Desk, command: Service) -> "tuple[asyncio.Future[bool], 
         skip=command.without | await _down(desk, operator, names),
         only=command.only,
     )
-    plan = once(asked(wish, desired, memory, desk.policy))
+    plan = once(asked(wish, make_target(desired, memory), memory, desk.policy))
     if faults := errors(plan.problems):
         raise ConfigError(f"cannot {operator} that", faults)
     _refuse_to_overlap(desk, operator, plan)
@@ -56,9 +55,9 @@ async def _fulfil(desk: Desk, command: Service) -> "tuple[asyncio.Future[bool], 
     services = sorted({step.id.service for step in plan.steps})
     holds = tuple(filter(None, (holding.asked(service, operator, at=at) for service in services)))
 
-    def again(left: Collection[str], desired: Desired, memory: Memory) -> Plan:
+    def again(left: Collection[str], target: Target, memory: Memory) -> Plan:
         rest = replace(wish, names=tuple(left), skip=frozenset(), only=True)
-        return once(asked(rest, desired, memory, desk.policy))
+        return once(asked(rest, target, memory, desk.policy))
 
     return await desk.course.fulfil(plan, again, lambda step: step.kind is Kind.ASKED, holds), plan
 

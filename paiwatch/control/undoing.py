@@ -13,7 +13,7 @@ from paiwatch.plan.applied import Memory
 from paiwatch.plan.build import build
 from paiwatch.plan.excerpt import excerpt, once
 from paiwatch.plan.plan import Plan
-from paiwatch.releases.release import Desired
+from paiwatch.plan.target import Target, make_target
 from paiwatch.report.tidings import told
 
 
@@ -52,11 +52,12 @@ async def _run(desk: Desk, turn: Turn) -> "asyncio.Future[bool] | str":
         await course.go_back(services)
         return "it begins when the script that runs now has ended"
 
-    def again(names: Collection[str], desired: Desired, memory: Memory) -> Plan:
-        plan = build(desired, memory, desk.policy)
+    def again(names: Collection[str], target: Target, memory: Memory) -> Plan:
+        plan = build(target, memory, desk.policy)
         return once(excerpt(plan, lambda step: step.id.service in names))
 
-    plan = again(services, desk.desired, await desk.writer.do(desk.record.memory))
+    memory = await desk.writer.do(desk.record.memory)
+    plan = again(services, make_target(desk.desired, memory), memory)
     if any(is_held(step, course.machine.holds) for step in plan.steps):
         await course.replan()
         return "a person holds it; it begins once that is over"

@@ -7,10 +7,10 @@ from paiwatch.convergence.board import Board, Standing
 from paiwatch.plan import build
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.plan import Plan, Step, StepId
-from paiwatch.releases.release import Desired
+from paiwatch.plan.target import Target
 
 #: Makes the plan for these services of a wish anew, as the trees and the record are now.
-Make = Callable[[Collection[str], Desired, Memory], Plan]
+Make = Callable[[Collection[str], Target, Memory], Plan]
 
 #: Whether a step of the plan in force is one that a wish made: the trees may ask for a step of the same name.
 Belongs = Callable[[Step], bool]
@@ -52,15 +52,15 @@ class Wishes:
         """Nobody waits for the newest one any more: it was refused."""
         self._open.pop()
 
-    def rest(self, desired: Desired, memory: Memory) -> Plan | None:
+    def rest(self, target: Target, memory: Memory) -> Plan | None:
         """What is still to be done of the newest wish, as the trees are now; None when nobody waits."""
         if not self._open:
             return None
         wish = self._open[-1]
-        left = {step.service for step in wish.pending} & {*desired.services, *desired.invalid, *memory}
+        left = {step.service for step in wish.pending} & {*target.services, *target.invalid, *memory}
         if not left:  # to name nobody might be to ask for all
-            return build.assemble(desired, (), ())
-        plan = wish.make(sorted(left), desired, memory)
+            return build.assemble(target, (), ())
+        plan = wish.make(sorted(left), target, memory)
         wish.pending |= {step.id for step in plan.steps}
         return plan
 

@@ -36,13 +36,13 @@ from paiwatch.news import (
     PruneFailed,
     StepDismissed,
 )
-from paiwatch.plan import pins
 from paiwatch.plan.applied import Hold, Memory
 from paiwatch.plan.beside import beside
 from paiwatch.plan.build import Planner
 from paiwatch.plan.excerpt import excerpt
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Plan, Step
+from paiwatch.plan.target import Target, make_target
 from paiwatch.record.store import Record
 from paiwatch.releases.release import Desired, Release
 from paiwatch.settings.sections import Retention
@@ -148,12 +148,12 @@ class Course:
         The future tells whether all of it succeeded. Raises StoreError when it cannot be written down.
         """
         assert self.desired is not None
-        plan, memory = await self.compare(self.desired)
+        plan, target, memory = await self.compare(self.desired)
         is_open = self._converges and await self._gate.opens(plan, memory)
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._wishes.add(Wish(make, belongs, {step.id for step in wished.steps}, answer.set_result))
         try:
-            chosen = beside(plan, wished, self.desired, memory) if is_open else wished
+            chosen = beside(plan, wished, target, memory) if is_open else wished
             await self.accept(chosen, asked=True, holds=holds)
         except StoreError:
             self._wishes.take_back()
@@ -167,14 +167,14 @@ class Course:
         snapshot = self.desired.snapshot
         archived = {name: release for name, release in plan.releases.items() if release.instead_of}
         releases = await self._render(tuple(sorted(plan.releases.keys() - archived.keys())))
-        wanted = pins.substitute(self.desired, await self._writer.do(self._record.memory))
+        target = make_target(self.desired, await self._writer.do(self._record.memory))
         revisions = snapshot.config.revision, snapshot.src.revision
         at = self._clock.wall()
         write = self._writer.do if asked else self._writer.insist  # a person is told, and may ask again
         self.generation = await write(lambda: self._record.accept(plan, *revisions, at=at, holds=holds))
         self.ids = snapshot.ids
         self._open[self.generation] = Underway(plan=plan, began=self._clock.monotonic())
-        self._runner.prepare(self.generation, wanted, {**releases, **archived})
+        self._runner.prepare(self.generation, target, {**releases, **archived})
         self._latest = GenerationAccepted(
             generation=self.generation, config=revisions[0], src=revisions[1], plan=plan
         )
@@ -192,11 +192,11 @@ class Course:
         await self.rollbacks.end_void(self.desired)
         if (chance := await self.rollbacks.new_chances(self.desired)) is not None:
             await self.feed(chance)
-        plan, memory = await self.compare(self.desired)
+        plan, target, memory = await self.compare(self.desired)
         await self._note_absent(plan)
         is_open = await self._gate.opens(plan, memory)
-        if (wished := self._wishes.rest(self.desired, memory)) is not None:
-            plan = beside(plan, wished, self.desired, memory) if is_open else wished
+        if (wished := self._wishes.rest(target, memory)) is not None:
+            plan = beside(plan, wished, target, memory) if is_open else wished
             is_open = True
         is_known = self._is_known(plan) and not (anew and plan.steps)
         if is_open and not is_known:
@@ -209,7 +209,8 @@ class Course:
             raise ConfigError(
                 "the tree has not been read yet, or cannot be used; `paiwatch validate` says why"
             )
-        digest = await self._gate.approve(prefix, *await self.compare(self.desired))
+        plan, _, memory = await self.compare(self.desired)
+        digest = await self._gate.approve(prefix, plan, memory)
         await self.replan()
         return digest
 
@@ -223,10 +224,10 @@ class Course:
         def belongs(step: Step) -> bool:
             return step.id.service in services or accepted.get(step.id) == step.digest
 
-        plan, memory = await self.compare(self.desired)
+        plan, target, memory = await self.compare(self.desired)
         plan = excerpt(plan, belongs)
-        if (wished := self._wishes.rest(self.desired, memory)) is not None:
-            plan = beside(plan, wished, self.desired, memory)
+        if (wished := self._wishes.rest(target, memory)) is not None:
+            plan = beside(plan, wished, target, memory)
         await self.accept(plan)
 
     async def refresh_holds(self) -> None:
@@ -256,10 +257,11 @@ class Course:
         elif has_answered and not self.is_draining:
             await self.replan()  # what was left to the wish is the trees' again
 
-    async def compare(self, desired: Desired) -> tuple[Plan, Memory]:
-        """What is to be done now, and the memory it was compared with."""
+    async def compare(self, desired: Desired) -> tuple[Plan, Target, Memory]:
+        """What is to be done now, what is to run, and the memory they were made with."""
         memory = await self._writer.do(self._record.memory)
-        return self._planner.plan(desired, memory), memory
+        target = make_target(desired, memory)
+        return self._planner.plan(target, memory), target, memory
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

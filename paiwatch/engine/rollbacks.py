@@ -19,6 +19,7 @@ from paiwatch.plan.applied import Former, Memory, Pin, PinnedBy
 from paiwatch.plan.plan import Kind, Step
 from paiwatch.plan.policy import Policy
 from paiwatch.plan.rollback import Grounds
+from paiwatch.plan.target import make_target
 from paiwatch.record.store import Record
 from paiwatch.releases.release import Desired
 
@@ -163,9 +164,10 @@ class Rollbacks:
         if not quarantined or desired is None:
             return None
         memory = await self._writer.do(self._record.memory)
-        inputs = chances.candidates(quarantined, desired, memory)
+        target = make_target(desired, memory)
+        inputs = chances.candidates(quarantined, target)
         tried = await self._writer.insist(lambda: self._record.rollbacks.last_runs(inputs))
-        forgiven = chances.new(tried, desired, memory)
+        forgiven = chances.new(tried, target, memory)
         if not forgiven:
             return None
         await self._writer.insist(lambda: self._record.failures.forgive_inputs(forgiven))

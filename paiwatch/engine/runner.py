@@ -25,9 +25,10 @@ from paiwatch.operators.run import Identity, RunOrder, RunResult
 from paiwatch.operators.stage import Stage
 from paiwatch.plan.applied import Hold
 from paiwatch.plan.plan import Kind, Step
+from paiwatch.plan.target import Target
 from paiwatch.record.rows import Begun
 from paiwatch.record.store import Record
-from paiwatch.releases.release import Desired, Release
+from paiwatch.releases.release import Release
 from paiwatch.settings.sections import Retention
 
 
@@ -68,9 +69,9 @@ class Runner:
         self._unkept: dict[int, PaiwatchError] = {}  # runs whose release could not be archived, and why
         self._unstaged: dict[int, StoreError] = {}  # runs whose stage the disk did not take, and why
 
-    def prepare(self, generation: int, desired: Desired, releases: Mapping[str, Release]) -> None:
+    def prepare(self, generation: int, target: Target, releases: Mapping[str, Release]) -> None:
         """Remember what the steps of this generation will need."""
-        self._scenes[generation] = Scene(desired=desired, releases=releases)
+        self._scenes[generation] = Scene(target=target, releases=releases)
 
     def forget(self, generation: int) -> None:
         """The generation is closed."""
@@ -217,7 +218,7 @@ class Runner:
 
     def _order(self, begun: Begun, intent: Begin, place: Stage, scene: Scene) -> RunOrder:
         step = intent.step
-        config, src = scene.desired.snapshot.ids
+        config, src = scene.target.snapshot.ids
         return RunOrder(
             run=begun.run,
             service=step.id.service,

@@ -15,10 +15,11 @@ from paiwatch.failpoint import reach
 from paiwatch.operators import output, stage, surroundings
 from paiwatch.operators.stage import Stage
 from paiwatch.plan.plan import Step
+from paiwatch.plan.target import Target
 from paiwatch.record import layout
 from paiwatch.record.archive import Archive, Files, static_ids
 from paiwatch.record.rows import Begun
-from paiwatch.releases.release import Desired, Release
+from paiwatch.releases.release import Release
 from paiwatch.snapshot import Contents
 
 _TOGETHER = 64  # releases whose files are read at once: few processes, and not all contents in memory
@@ -28,7 +29,7 @@ _TOGETHER = 64  # releases whose files are read at once: few processes, and not 
 class Scene:
     """What the steps of one generation need: the snapshot they see, and their releases with rendered bytes."""
 
-    desired: Desired
+    target: Target
     releases: Mapping[str, Release] = field(repr=False)
 
     def release(self, step: Step) -> Release | None:
@@ -130,11 +131,11 @@ class Staging:
         return await self._writer.do(lambda: self._archive.load(step.digest))
 
     async def _surroundings(self, scene: Scene) -> Path:
-        tree = scene.desired.snapshot.src
+        tree = scene.target.snapshot.src
         if self._around is not None and self._around[0] == tree.revision.id:
             return self._around[1]
-        deploys = [service.deploy for service in scene.desired.services.values()]
-        deploys += [f"{tree.prefix}{name}/deploy" for name in scene.desired.invalid]
+        deploys = [service.deploy for service in scene.target.services.values()]
+        deploys += [f"{tree.prefix}{name}/deploy" for name in scene.target.invalid]
         async with self._mirroring:
             try:
                 around = await asyncio.to_thread(

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paiwatch.catalog.service import Operator
-from paiwatch.plan import build, changes, graph, operators, pins, removal, task, wording
+from paiwatch.plan import build, changes, graph, operators, removal, task, wording
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.operators import Operators
 from paiwatch.plan.plan import Kind, Plan, Reason, Step
 from paiwatch.plan.policy import Policy
+from paiwatch.plan.target import Target
 from paiwatch.plan.task import Task
 from paiwatch.problem import Problem, Severity
-from paiwatch.releases.release import Desired
 
 _TEARDOWN = frozenset({Operator.STOP, Operator.DELETE})
 
@@ -42,22 +42,21 @@ class _World:
         return name in self.memory and bool(self.memory[name].digest)
 
 
-def asked(request: Request, desired: Desired, memory: Memory, policy: Policy) -> Plan:
+def asked(request: Request, target: Target, memory: Memory, policy: Policy) -> Plan:
     """Start and refresh take prerequisites first, stop and delete dependents first.
 
     An unknown name (also one to skip) is an error, and then nothing is done at all. What has no script for the
     operator, or has errors, is left out with a warning. `problems` are those of the request only.
     """
-    desired = pins.substitute(desired, memory)
-    world = _World(changes.split(desired), memory, policy, desired.snapshot.src.prefix)
-    known = sorted({*desired.services, *desired.invalid, *(name for name in memory if memory[name].archived)})
+    world = _World(changes.split(target), memory, policy, target.snapshot.src.prefix)
+    known = sorted({*target.services, *target.invalid, *(name for name in memory if memory[name].archived)})
     unknown = tuple(_unknown(name, known) for name in sorted({*request.names, *request.skip} - set(known)))
     if unknown:
-        return build.assemble(desired, (), unknown)
+        return build.assemble(target, (), unknown)
     names = frozenset(request.names or known) - request.skip
     plan = _plan_teardown if request.operator in _TEARDOWN else _plan_bringing_up
     steps, problems = plan(request, names, world)
-    return build.assemble(desired, steps, problems)
+    return build.assemble(target, steps, problems)
 
 
 def _unknown(name: str, known: Iterable[str]) -> Problem:

@@ -7,26 +7,26 @@ what stands on them are left to it; what the trees ask of them is planned when i
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from paiwatch.plan import graph, pins, task
+from paiwatch.plan import graph, task
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.plan import Plan, Step, StepId
-from paiwatch.releases.release import Desired
+from paiwatch.plan.target import Target
 
 
-def beside(plan: Plan, asked: Plan, desired: Desired, memory: Memory) -> Plan:
-    """All steps of `asked`, and those of `plan` that have nothing to do with them. Both are made from `desired` and `memory`."""
+def beside(plan: Plan, asked: Plan, target: Target, memory: Memory) -> Plan:
+    """All steps of `asked`, and those of `plan` that have nothing to do with them. Both are made from `target` and `memory`."""
     names = {step.id.service for step in asked.steps}
-    apart = _apart(plan.steps, related(names, pins.substitute(desired, memory), memory))
+    apart = _apart(plan.steps, related(names, target, memory))
     steps = task.in_order((*asked.steps, *apart))
     used = {step.id.service for step in steps}
     releases = {name: each for name, each in {**plan.releases, **asked.releases}.items() if name in used}
     return replace(plan, digest=task.digest(steps), steps=steps, releases=dict(sorted(releases.items())))
 
 
-def related(names: Collection[str], desired: Desired, memory: Memory) -> frozenset[str]:
+def related(names: Collection[str], target: Target, memory: Memory) -> frozenset[str]:
     """These services, all they stand on and all that stand on them, by the tree and by what was last run."""
     needs: dict[str, set[str]] = {name: set(applied.prerequisites) for name, applied in memory.items()}
-    for name, service in desired.services.items():
+    for name, service in target.services.items():
         needs.setdefault(name, set()).update(edge.service for edge in service.prerequisites)
     return frozenset(graph.reach(names, needs)).union(graph.reach(names, graph.invert(needs)))
 

@@ -1,26 +1,26 @@
-"""Build: one snapshot, the memory and the policy become one Plan. PURE; convergence carries it out."""
+"""Build: the target, the memory and the policy become one Plan. PURE; convergence carries it out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from paiwatch.plan import changes, graph, impact, operators, pins, reasons, removal, renames, task, wording
+from paiwatch.plan import changes, graph, impact, operators, reasons, removal, renames, task, wording
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.comparison import Comparison, compare
 from paiwatch.plan.impact import Impact
 from paiwatch.plan.plan import Kind, Plan, Reason, Step
 from paiwatch.plan.policy import Policy
+from paiwatch.plan.target import Target, rolled_back
 from paiwatch.plan.task import Task
 from paiwatch.problem import Problem
-from paiwatch.releases.release import Desired
 
 
-def build(desired: Desired, memory: Memory, policy: Policy) -> Plan:
-    """What must be done so that the world is as the snapshot asks, in which order, and why.
+def build(target: Target, memory: Memory, policy: Policy) -> Plan:
+    """What must be done so that what runs is the target, in which order, and why. The target was made with this memory.
 
     Services in a circle should be invalid already (the catalog says so); if some are not, they count as invalid here.
     """
-    return Planner(policy).plan(desired, memory)
+    return Planner(policy).plan(target, memory)
 
 
 class Planner:
@@ -30,32 +30,31 @@ class Planner:
         self._policy = policy
         self._known: Comparison | None = None
 
-    def plan(self, desired: Desired, memory: Memory) -> Plan:
+    def plan(self, target: Target, memory: Memory) -> Plan:
         """As `build`; it costs what is another object than last time in either."""
-        if desired.is_broken:  # nobody can tell what should be: the last good state stays
-            return assemble(desired, (), desired.problems)
-        desired = pins.substitute(desired, memory)
-        self._known = compare(changes.split(desired), memory, self._policy, before=self._known)
-        return _plan(desired, self._known)
+        if target.is_broken:  # nobody can tell what should be: the last good state stays
+            return assemble(target, (), target.problems)
+        self._known = compare(changes.split(target), memory, self._policy, before=self._known)
+        return _plan(target, self._known)
 
 
-def _plan(desired: Desired, compared: Comparison) -> Plan:
+def _plan(target: Target, compared: Comparison) -> Plan:
     wanted, memory, policy, found = compared.wanted, compared.memory, compared.policy, compared.changes
     hit = impact.find_impact(compared)
     order = graph.order(hit.kinds, edges(wanted, hit.kinds))
     if not order.ring <= wanted.broken:
-        desired = replace(desired, invalid=desired.invalid | order.ring)
-        return _plan(desired, compare(changes.split(desired), memory, policy, before=None))
+        target = replace(target, invalid=target.invalid | order.ring)
+        return _plan(target, compare(changes.split(target), memory, policy, before=None))
     holders = graph.every(order, wanted.broken)
     tasks = _make_tasks(hit, wanted, memory, policy, holders=holders)
     steps = task.lay_out(
         [tasks[name] for name in order.names if name in tasks],
         graph.nearest(order, tasks),
     )
-    gone = removal.plan_removals(wanted, memory, policy, prefix=desired.snapshot.src.prefix)
+    gone = removal.plan_removals(wanted, memory, policy, prefix=target.snapshot.src.prefix)
     problems = (
-        *desired.problems,
-        *pins.problems(desired, memory),
+        *target.problems,
+        *rolled_back(target, memory),
         *gone.problems,
         *(wording.inert(wanted.services[name]) for name in found.inert),
         *(wording.waits(wanted.services[name], holders[name]) for name in tasks if holders[name]),
@@ -63,7 +62,7 @@ def _plan(desired: Desired, compared: Comparison) -> Plan:
     new = [name for name, kind in hit.kinds.items() if kind is Kind.NEW]
     renamed = renames.find(gone.names, new, wanted, memory)
     told = renames.tell((*gone.steps, *steps), renamed)
-    return replace(assemble(desired, told, problems, kept=gone.kept), renamed=renamed)
+    return replace(assemble(target, told, problems, kept=gone.kept), renamed=renamed)
 
 
 def edges(wanted: Wanted, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -82,11 +81,11 @@ def edges(wanted: Wanted, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def assemble(
-    desired: Desired, steps: Iterable[Step], problems: Iterable[Problem], *, kept: Sequence[str] = ()
+    target: Target, steps: Iterable[Step], problems: Iterable[Problem], *, kept: Sequence[str] = ()
 ) -> Plan:
     """Steps in their total order, problems in theirs, and the name of it all."""
     ordered = task.in_order(steps)
-    releases = desired.releases
+    releases = target.releases
     used = {
         step.id.service: releases[step.id.service]
         for step in ordered
@@ -94,8 +93,8 @@ def assemble(
     }
     return Plan(
         digest=task.digest(ordered),
-        config=desired.snapshot.config.revision.id,
-        src=desired.snapshot.src.revision.id,
+        config=target.snapshot.config.revision.id,
+        src=target.snapshot.src.revision.id,
         steps=ordered,
         problems=tuple(sorted(set(problems))),
         kept=tuple(kept),

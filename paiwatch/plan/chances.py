@@ -5,29 +5,27 @@ A failure is of this release *beside these prerequisites*. Compared with the rec
 
 from collections.abc import Iterable, Mapping
 
-from paiwatch.plan import pins
 from paiwatch.plan.applied import Memory
-from paiwatch.releases.release import Desired
+from paiwatch.plan.target import Target
 
 #: A service and the digest of its release.
 Input = tuple[str, str]
 
 
-def candidates(quarantined: Iterable[Input], desired: Desired, memory: Memory) -> tuple[Input, ...]:
+def candidates(quarantined: Iterable[Input], target: Target) -> tuple[Input, ...]:
     """Those of which the release is still what is to run; one that a person went back from is not."""
-    releases = pins.substitute(desired, memory).releases
+    releases = target.releases
     return tuple(
         (name, digest) for name, digest in quarantined if name in releases and releases[name].digest == digest
     )
 
 
-def new(last_runs: Mapping[Input, int], desired: Desired, memory: Memory) -> frozenset[Input]:
+def new(last_runs: Mapping[Input, int], target: Target, memory: Memory) -> frozenset[Input]:
     """Those of which a direct prerequisite was applied after the last run. Versions and runs are numbers of one row."""
-    services = pins.substitute(desired, memory).services
     return frozenset(
         (name, digest)
         for (name, digest), run in last_runs.items()
-        if any(_version(edge.service, memory) > run for edge in services[name].prerequisites)
+        if any(_version(edge.service, memory) > run for edge in target.services[name].prerequisites)
     )
 
 

@@ -7,12 +7,13 @@ from paiwatch.catalog.service import Service
 from paiwatch.plan import operators
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.plan import Kind
-from paiwatch.releases.release import Desired, Release
+from paiwatch.plan.target import Target
+from paiwatch.releases.release import Release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The part of a snapshot that can run, and the names that exist but cannot."""
+    """The part of a target that can run, and the names that exist but cannot."""
 
     services: Mapping[str, Service]
     releases: Mapping[str, Release]
@@ -31,10 +32,10 @@ class Changes:
     inert: tuple[str, ...]
 
 
-def split(desired: Desired) -> Wanted:
+def split(target: Target) -> Wanted:
     """Tell what can run from what exists but cannot (its problems say why)."""
-    services, releases = desired.services, desired.releases
-    broken = desired.invalid
+    services, releases = target.services, target.releases
+    broken = target.invalid
     if len(releases) < len(services):
         broken |= services.keys() - releases.keys()
     if not broken.isdisjoint(releases):

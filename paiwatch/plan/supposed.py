@@ -6,6 +6,7 @@ from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Step
 from paiwatch.plan.policy import Policy
+from paiwatch.plan.target import make_target
 from paiwatch.releases.release import Desired
 
 
@@ -14,7 +15,7 @@ def suppose(desired: Desired, policy: Policy) -> Memory:
 
     Services that could not have run (errors, no start-script, a prerequisite with errors) are not remembered.
     """
-    plan = build(desired, {}, policy)
+    plan = build(make_target(desired, {}), {}, policy)
     done = {step.id.service: step for step in plan.steps if step.last and not step.held_by}
     return {name: _applied(step, desired, done) for name, step in done.items()}
 

@@ -6,9 +6,9 @@ from paiwatch.plan import changes, operators, pins
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.changes import Wanted
 from paiwatch.plan.plan import Kind, Plan, Step
+from paiwatch.plan.target import Target
 from paiwatch.plan.wording import join, tell
 from paiwatch.problem import errors
-from paiwatch.releases.release import Desired
 
 
 def explain(step: Step) -> tuple[str, ...]:
@@ -25,17 +25,16 @@ def explain(step: Step) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def why_not(service: str, desired: Desired, memory: Memory, plan: Plan) -> tuple[str, ...]:
+def why_not(service: str, target: Target, memory: Memory, plan: Plan) -> tuple[str, ...]:
     """Why a service has no step in this plan. Empty when it has one: `explain` tells about that."""
     if any(step.id.service == service for step in plan.steps):
         return ()
-    if desired.is_broken:
-        config, src = desired.snapshot.ids
+    if target.is_broken:
+        config, src = target.snapshot.ids
         return (f"config {config[:8]} with src {src[:8]} cannot be used, so the last good state stays",)
-    desired = pins.substitute(desired, memory)
-    wanted = changes.split(desired)
+    wanted = changes.split(target)
     if service in wanted.broken:
-        return tuple(_tell_errors(service, desired, memory))
+        return tuple(_tell_errors(service, target, memory))
     if not wanted.exists(service):
         return (_tell_absent(service, memory, plan),)
     applied = memory.get(service)
@@ -43,14 +42,14 @@ def why_not(service: str, desired: Desired, memory: Memory, plan: Plan) -> tuple
     if kind is not None:
         return (_tell_left_out(service, kind, wanted, memory),)
     is_rolled_back = bool(wanted.releases[service].instead_of)
-    has_errors = any(problem.service == service for problem in errors(desired.problems))
+    has_errors = any(problem.service == service for problem in errors(target.problems))
     told = _tell_current(service, memory, is_rolled_back=is_rolled_back, has_errors=has_errors)
     return (told, *_tell_ignored(service, wanted, plan))
 
 
-def _tell_errors(service: str, desired: Desired, memory: Memory) -> Iterator[str]:
+def _tell_errors(service: str, target: Target, memory: Memory) -> Iterator[str]:
     yield f"'{service}' has errors, so nothing can be run for it"
-    yield from (str(problem) for problem in desired.problems if problem.service == service)
+    yield from (str(problem) for problem in target.problems if problem.service == service)
     if service in memory and memory[service].digest:
         yield f"its last good release {memory[service].digest[:8]} stays as it is"
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from paiwatch.catalog.service import Operator
 from paiwatch.convergence.events import Begin, Close, Dismiss, Outcome, Quarantine
-from paiwatch.plan import pins
 from paiwatch.plan.applied import HeldBy
 from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
+from paiwatch.plan.target import make_target
 
 if TYPE_CHECKING:
     from tests.convergence.world import World
@@ -185,18 +185,18 @@ class Promises:
     def _check_prerequisites(self, name: str) -> None:
         """Nothing it stands on, at any distance, needs anything: asked of the planner itself."""
         world = self.world
-        desired = pins.substitute(world.tree.desired(), world.memory)
+        target = make_target(world.tree.desired(), world.memory)
         pending = {
             step.id.service
-            for step in build(desired, world.memory, world.policy).steps
+            for step in build(target, world.memory, world.policy).steps
             if step.kind is not Kind.REMOVED
         }
         stack = [name]
         while stack:
-            service = desired.services.get(stack.pop())
+            service = target.services.get(stack.pop())
             for edge in service.prerequisites if service else ():
-                if edge.service in desired.services:
-                    assert edge.service not in desired.invalid, (
+                if edge.service in target.services:
+                    assert edge.service not in target.invalid, (
                         f"{name} stands on {edge.service}, which has errors"
                     )
                     assert edge.service not in pending, f"{name} began before {edge.service} settled"

@@ -6,7 +6,7 @@ from paiwatch.convergence.board import Board, Standing
 from paiwatch.convergence.wishes import Wish, Wishes
 from paiwatch.plan.applied import Memory
 from paiwatch.plan.plan import Kind, Plan, Step
-from paiwatch.releases.release import Desired
+from paiwatch.plan.target import Target, make_target
 from tests.builders import a_desired, a_service
 from tests.convergence.test_machine import a_step
 
@@ -18,8 +18,8 @@ def a_plan(*steps: Step) -> Plan:
 def a_wish(answers: list[bool], *steps: Step) -> Wish:
     """A wish for these steps; to go on with it, what is left is asked for again, and to name nobody is to ask for all."""
 
-    def again(left: Collection[str], desired: Desired, memory: Memory) -> Plan:
-        del desired, memory
+    def again(left: Collection[str], target: Target, memory: Memory) -> Plan:
+        del target, memory
         return a_plan(*(step for step in steps if not left or step.id.service in left))
 
     pending = {step.id for step in steps}
@@ -27,7 +27,7 @@ def a_wish(answers: list[bool], *steps: Step) -> Wish:
 
 
 DB, WEB = a_step("db", kind=Kind.ASKED), a_step("web", kind=Kind.ASKED)
-TREE = a_desired(a_service("db"), a_service("web"))
+TREE = make_target(a_desired(a_service("db"), a_service("web")), {})
 
 
 def test_the_answer_comes_with_the_last_outcome_and_is_yes_if_all_succeeded() -> None:
@@ -72,7 +72,7 @@ def test_what_the_tree_and_the_record_have_lost_is_not_asked_for_and_then_given_
     wishes = Wishes()
     wishes.add(a_wish(answers, DB))
 
-    rest = wishes.rest(a_desired(a_service("web")), {})
+    rest = wishes.rest(make_target(a_desired(a_service("web")), {}), {})
 
     assert rest is not None
     assert rest.steps == ()

@@ -40,6 +40,7 @@ from paiwatch.plan.excerpt import once
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
 from paiwatch.plan.policy import Policy
 from paiwatch.plan.rollback import Grounds
+from paiwatch.plan.target import Target, make_target
 from paiwatch.record import memory as remembering
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_service
@@ -151,15 +152,19 @@ class World:
         planned = Planned(plan=plan, generation=self.generation, holds=holds)
         self.feed(planned, carried_out=carried_out)
 
+    def target(self) -> Target:
+        """What should run now."""
+        return make_target(self.tree.desired(), self.memory)
+
     def look(self, *, carried_out: int | None = None) -> None:
         """Plan what the tree asks for, from the record as it is now, beside what a person waits for."""
-        desired = self.tree.desired()
         self.has_gone_back = False
-        self._unpin(pins.void(desired, self.memory))
-        plan = build(desired, self.memory, self.policy)
-        if (wished := self.wishes.rest(desired, self.memory)) is not None:
+        self._unpin(pins.void(self.tree.desired(), self.memory))
+        target = self.target()
+        plan = build(target, self.memory, self.policy)
+        if (wished := self.wishes.rest(target, self.memory)) is not None:
             self.promises.note_asked(wished)
-            plan = beside(plan, wished, desired, self.memory)
+            plan = beside(plan, wished, target, self.memory)
         self.accept(plan, carried_out=carried_out)
 
     def crash(self) -> None:
@@ -373,18 +378,18 @@ class World:
 
     def ask(self, request: Request) -> None:
         """As `paiwatch service …`."""
-        desired = self.tree.desired()
-        wished = once(asked(request, desired, self.memory, self.policy))
+        target = self.target()
+        wished = once(asked(request, target, self.memory, self.policy))
         self.promises.note_asked(wished)
 
-        def again(names: Collection[str], desired: Desired, memory: Memory) -> Plan:
+        def again(names: Collection[str], target: Target, memory: Memory) -> Plan:
             rest = replace(request, names=tuple(names), skip=frozenset(), only=True)
-            return once(asked(rest, desired, memory, self.policy))
+            return once(asked(rest, target, memory, self.policy))
 
         pending = {step.id for step in wished.steps}
         self.wishes.add(Wish(again, lambda step: step.kind is Kind.ASKED, pending, self.answers.append))
         made = (holding.asked(step.id.service, request.operator, at=self.now) for step in wished.steps)
-        plan = beside(build(desired, self.memory, self.policy), wished, desired, self.memory)
+        plan = beside(build(target, self.memory, self.policy), wished, target, self.memory)
         self.accept(plan, holds=tuple(filter(None, made)))
 
     # ── convergence ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -396,21 +401,21 @@ class World:
                 self.feed(HoldsChanged(holds=dict(self.holds)))
                 if not is_idle(self.machine):
                     continue
-                assert self.wishes.rest(self.tree.desired(), self.memory) is None, "a person waits in vain"
+                assert self.wishes.rest(self.target(), self.memory) is None, "a person waits in vain"
                 return
             self.pass_time()
         raise AssertionError("this never comes to rest")
 
     def excused(self) -> set[str]:
         """Services that need not be as desired: held, invalid, quarantined, or standing on one that is."""
-        desired = pins.substitute(self.tree.desired(), self.memory)
+        target = self.target()
         quarantined = {
             service
             for (service, digest), failures in self.machine.failing.book.items()
             if failures.quarantined
-            and (service not in desired.releases or desired.releases[service].digest == digest)
+            and (service not in target.releases or target.releases[service].digest == digest)
         }
-        bad = set(self.holds) | set(desired.invalid) | quarantined
+        bad = set(self.holds) | set(target.invalid) | quarantined
         for name in self.tree.services:  # prerequisites come first in it
             if any(edge.service in bad for edge in self.tree.services[name].prerequisites):
                 bad.add(name)
@@ -418,16 +423,16 @@ class World:
 
     def check_converged(self) -> None:
         """The world is what the newest commit asks for, rollbacks heeded, wherever nothing excuses it."""
-        desired, excused = pins.substitute(self.tree.desired(), self.memory), self.excused()
-        for name, release in desired.releases.items():
+        target, excused = self.target(), self.excused()
+        for name, release in target.releases.items():
             if name in excused:
                 continue
             assert self.up.get(name) == release.digest, f"{name} does not run its release"
-            for edge in desired.services[name].prerequisites:
-                if self.policy.follows(edge) and edge.service in desired.releases:
+            for edge in target.services[name].prerequisites:
+                if self.policy.follows(edge) and edge.service in target.releases:
                     assert self.succeeded_last[edge.service] <= self.began_last[name], f"{name} missed {edge}"
         if self.policy.removed != "keep":
-            kept = build(desired, self.memory, self.policy).kept
+            kept = build(target, self.memory, self.policy).kept
             left = set(self.memory).difference(self.tree.services, kept)
             for name in left & excused:
                 left -= {name} | self.promises.remembered(name)

@@ -3,11 +3,12 @@
 import pytest
 
 from paiwatch.catalog.service import Operator
-from paiwatch.plan.asked import Request, asked
+from paiwatch.plan.asked import Request
 from paiwatch.plan.plan import Kind, Plan
 from paiwatch.plan.policy import Policy
 from paiwatch.problem import Severity
 from tests.builders import a_desired, a_release, a_service, all_applied, an_applied, scripts
+from tests.planning import asked
 
 START, STOP, DELETE, REFRESH = Operator.START, Operator.STOP, Operator.DELETE, Operator.REFRESH
 POLICY = Policy()

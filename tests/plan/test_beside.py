@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Operator
-from paiwatch.plan.asked import Request, asked
-from paiwatch.plan.beside import beside, related
-from paiwatch.plan.build import build
+from paiwatch.plan.asked import Request
+from paiwatch.plan.beside import related
 from paiwatch.plan.plan import Plan
 from paiwatch.plan.policy import Policy
+from paiwatch.plan.target import make_target
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_service
+from tests.planning import asked, beside, build
 
 POLICY = Policy()
 
@@ -68,7 +69,7 @@ def test_nobody_waits_for_a_step_that_is_not_there_and_only_the_connected_are_le
     present = {step.id for step in plan.steps}
     assert all(set(step.waits) <= present for step in plan.steps)
     left_out = set(names) - steps(plan).keys()
-    near = related(chosen, desired, {})
+    near = related(chosen, make_target(desired, {}), {})
     for name in left_out:
         needs = {edge.service for edge in desired.services[name].prerequisites}
         assert name in near or needs & left_out

@@ -19,12 +19,12 @@ from paiwatch.catalog.service import (
     Service,
 )
 from paiwatch.plan.applied import Applied
-from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan, Step, StepId
 from paiwatch.plan.policy import Policy
 from paiwatch.problem import Severity
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_release, a_service, all_applied, an_applied, scripts
+from tests.planning import build
 
 START, STOP, DELETE, REFRESH = Operator.START, Operator.STOP, Operator.DELETE, Operator.REFRESH
 POLICY = Policy()

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from paiwatch.plan.build import build
 from paiwatch.plan.excerpt import excerpt, once
 from paiwatch.plan.plan import Plan
 from paiwatch.plan.policy import Policy
 from tests.builders import a_desired, a_service
+from tests.planning import build
 
 SERVICES = (a_service("base"), a_service("web", needs=("base",)), a_service("top", needs=("web",)))
 

@@ -10,11 +10,11 @@ from paiwatch.catalog.service import Operator, Removal
 from paiwatch.documents.units import Limit
 from paiwatch.plan import guard
 from paiwatch.plan.applied import Applied, Memory
-from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan, Step
 from paiwatch.plan.policy import Guard, Policy
 from paiwatch.settings import sections as settings
 from tests.builders import a_desired, a_service, all_applied
+from tests.planning import build
 from tests.record.runs import a_step
 
 NAMES = "abcdef"

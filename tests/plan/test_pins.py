@@ -5,14 +5,14 @@ from dataclasses import replace
 from paiwatch.catalog.service import OnChange, Operator
 from paiwatch.plan import pins
 from paiwatch.plan.applied import Applied, Memory, Pin, PinnedBy
-from paiwatch.plan.asked import Request, asked
-from paiwatch.plan.build import build
+from paiwatch.plan.asked import Request
 from paiwatch.plan.plan import Kind, Plan
 from paiwatch.plan.policy import Policy
-from paiwatch.plan.why import why_not
+from paiwatch.plan.target import make_target
 from paiwatch.problem import Problem
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_release, a_service, all_applied, an_applied, scripts
+from tests.planning import asked, build, why_not
 
 POLICY = Policy()
 OLD = a_release("web", {"start.sh": "old"})
@@ -168,9 +168,19 @@ def test_what_a_person_asks_for_runs_the_archived_release_too() -> None:
     assert [(str(step.id), step.digest) for step in plan.steps] == [("start web", OLD.digest)]
 
 
-def test_substituting_twice_changes_nothing() -> None:
-    memory = rolled_back()
-    once = pins.substitute(TREE, memory)
+def test_without_a_pin_the_target_is_the_very_thing_that_the_tree_asks_for() -> None:
+    target = make_target(TREE, all_applied(TREE))
 
-    assert pins.substitute(once, memory) == once
-    assert pins.substitute(TREE, all_applied(TREE)) is TREE
+    assert target.services is TREE.services
+    assert target.releases is TREE.releases
+    assert target.invalid is TREE.invalid
+
+
+def test_the_target_still_knows_what_the_tree_asks_for() -> None:
+    target = make_target(TREE, rolled_back())
+
+    assert target.desired is TREE
+    assert target.releases["web"].digest == OLD.digest
+    assert target.releases["web"].instead_of == TREE.releases["web"].digest
+    assert target.releases["top"] is TREE.releases["top"]
+    assert (target.snapshot, target.problems) == (TREE.snapshot, TREE.problems)

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Dependents, Operator, Prerequisite, Removal, Service
 from paiwatch.plan.applied import Applied, Pin, PinnedBy
-from paiwatch.plan.build import Planner, build
+from paiwatch.plan.build import Planner
 from paiwatch.plan.policy import Policy
+from paiwatch.plan.target import make_target
 from paiwatch.releases.release import Desired, Release
 from tests.builders import ALL_SCRIPTS, a_desired, a_release, a_service, all_applied, an_applied, scripts
+from tests.planning import build
 
 _NAMES = tuple(f"s{number}" for number in range(4))
 _POLICIES = st.builds(
@@ -112,7 +114,7 @@ def test_planning_again_equals_planning_for_the_first_time(history: Sequence[Wor
     planner = Planner(policy)
 
     for world in history:
-        again = planner.plan(world.desired, world.memory)
+        again = planner.plan(make_target(world.desired, world.memory), world.memory)
         first = build(world.desired, world.memory, policy)
         assert again == first
         assert repr(again) == repr(first)
@@ -122,10 +124,11 @@ def test_a_look_without_a_plan_between_two_others_changes_neither() -> None:
     desired = a_desired(a_service("a"), a_service("b", needs=("a",)))
     memory = all_applied(desired)
     planner = Planner(Policy())
-    planner.plan(desired, memory)
+    target = make_target(desired, memory)
+    planner.plan(target, memory)
 
     touched = {**memory, "a": replace(memory["a"], touched="9" * 64)}
-    planner.plan(desired, touched)
+    planner.plan(target, touched)
 
-    assert planner.plan(desired, memory) == build(desired, memory, Policy())
-    assert [step.id.service for step in planner.plan(desired, touched).steps] == ["a", "b"]
+    assert planner.plan(target, memory) == build(desired, memory, Policy())
+    assert [step.id.service for step in planner.plan(target, touched).steps] == ["a", "b"]

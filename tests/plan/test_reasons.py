@@ -2,12 +2,12 @@
 
 import pytest
 
-from paiwatch.plan.build import build
 from paiwatch.plan.plan import Reason
 from paiwatch.plan.policy import Policy
 from paiwatch.releases.release import Read, Release
 from paiwatch.snapshot import Mode
 from tests.builders import a_desired, a_read, a_release, a_service, an_applied
+from tests.planning import build
 
 
 def why(before: Release, after: Release) -> tuple[Reason, ...]:

@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Removal
 from paiwatch.plan.applied import Applied
-from paiwatch.plan.build import build
 from paiwatch.plan.plan import Kind, Plan
 from paiwatch.plan.policy import Policy
-from paiwatch.plan.why import why_not
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_release, a_service, all_applied, an_applied
+from tests.planning import build, why_not
 
 FILES = {"service.yaml": "start-script: start.sh", "start.sh": "run", "stop.sh": "halt", "value.txt": "old"}
 

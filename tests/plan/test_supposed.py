@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Dependents, Operator, Prerequisite, Removal, Service
 from paiwatch.plan.applied import Applied, Memory
-from paiwatch.plan.build import build
 from paiwatch.plan.policy import Policy
 from paiwatch.plan.supposed import suppose
 from paiwatch.record import memory as remembering
 from paiwatch.record.memory import Underway
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_service, a_snapshot, scripts
+from tests.planning import build
 
 NAMES = ("a", "b", "c", "d", "e")
 SCRIPTS = ((), (Operator.START,), (Operator.START, Operator.STOP), (Operator.START, Operator.REFRESH))

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from paiwatch.catalog.watch import Pattern
-from paiwatch.plan.build import build
 from paiwatch.plan.policy import Policy
 from paiwatch.snapshot import Mode
 from tests.builders import a_desired, a_release, a_service, an_applied
+from tests.planning import build
 
 VERSION = "version/PAI.VERSION"
 

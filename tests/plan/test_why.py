@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from paiwatch.catalog.service import Dependents, Prerequisite
-from paiwatch.plan.build import build
 from paiwatch.plan.policy import Policy
-from paiwatch.plan.why import explain, why_not
+from paiwatch.plan.why import explain
 from paiwatch.problem import Problem
 from tests.builders import a_desired, a_release, a_service, all_applied, an_applied, scripts
+from tests.planning import build, why_not
 
 POLICY = Policy()
 

@@ -10,7 +10,6 @@ from paiwatch import failpoint
 from paiwatch.catalog.service import Removal
 from paiwatch.domain.run_spec import OnInterruption, Operator, Retries, declared
 from paiwatch.errors import StoreError
-from paiwatch.plan.build import build
 from paiwatch.plan.policy import Policy
 from paiwatch.record.dialects import sqlite
 from paiwatch.record.history import History
@@ -18,6 +17,7 @@ from paiwatch.record.migrations import MIGRATIONS, newest, version_of
 from paiwatch.record.schema import metadata
 from paiwatch.record.store import Record
 from tests.builders import ALL_SCRIPTS, a_desired
+from tests.planning import build
 
 HOLD, RERUN = OnInterruption.HOLD, OnInterruption.RERUN
 
