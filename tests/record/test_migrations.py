@@ -32,6 +32,13 @@ def a_file_of_version(version: int, state: Path) -> Path:
     return file
 
 
+def dumped(file: Path) -> list[str]:
+    connection = sqlite3.connect(file)
+    told = [*connection.iterdump()]
+    connection.close()
+    return told
+
+
 def add_colour(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
 
@@ -225,6 +232,16 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
         assert version_of(connection) == 1
         assert connection.exec_driver_sql("SELECT count(*) FROM runs").scalar_one() == 2
     sqlite.close(connection)
+
+
+def test_columns_that_were_to_go_are_all_there_after_a_migration_that_fails(tmp_path: Path) -> None:
+    file = a_file_of_version(6, tmp_path)
+    before = dumped(file)
+
+    with pytest.raises(StoreError, match="syntax error"):
+        sqlite.open_writer(file, [*MIGRATIONS[:7], (8, spoil)])
+
+    assert dumped(file) == before
 
 
 def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:
