@@ -61,7 +61,7 @@ class _Watcher:
         """Times, what is desired, and how many steps that takes."""
         laps = Laps()
         with laps.lap("git"):
-            snapshot = await self.sources.look(self.snapshot)
+            snapshot = (await self.sources.look(self.snapshot)).snapshot
         with laps.lap("survey"):
             read = self.sources.read_config, self.sources.read_src
             desired = await asyncio.to_thread(self.survey.look, snapshot, *read)

@@ -20,6 +20,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.scrub import Scrubber
 from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Snapshot
+from paiwatch.sources.observation import Observation
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey
 
@@ -32,7 +33,8 @@ def between(settings: Settings, before: Revisions, after: Revisions) -> Iterator
     """
     with view.opened(settings) as sources:
         with working("reading config and src"):
-            old, new = asyncio.run(_snapshots(sources, before, after))
+            then, now = asyncio.run(_observations(sources, before, after))
+        old, new = then.snapshot, now.snapshot
         survey = survey_of(settings)
         supposed = view.survey_at(survey, sources, old)
         _check(supposed)
@@ -49,17 +51,23 @@ def between(settings: Settings, before: Revisions, after: Revisions) -> Iterator
             sources=sources,
             old=_rendered(settings, sources, old),
             scrubber=Scrubber(supposed.secrets | desired.secrets),
-            left_out=sources.problems,
+            left_out=(*now.problems, *then.problems),
+            refused=frozenset({*now.refusals, *then.refusals}),
         )
 
 
-async def _snapshots(sources: Sources, before: Revisions, after: Revisions) -> tuple[Snapshot, Snapshot]:
+async def _observations(
+    sources: Sources, before: Revisions, after: Revisions
+) -> tuple[Observation, Observation]:
     """Both; a source left out on both sides is the very same tree in them, also while somebody pushes."""
-    new = await sources.look(config_rev=after.config, src_rev=after.src)
-    old = await sources.look(new, config_rev=before.config, src_rev=before.src)
+    now = await sources.look(config_rev=after.config, src_rev=after.src)
+    then = await sources.look(now.snapshot, config_rev=before.config, src_rev=before.src)
+    old = then.snapshot
     if before.config == after.config:
-        old = replace(old, config=new.config)
-    return (replace(old, src=new.src) if before.src == after.src else old), new
+        old = replace(old, config=now.snapshot.config)
+    if before.src == after.src:
+        old = replace(old, src=now.snapshot.src)
+    return replace(then, snapshot=old), now
 
 
 def _check(supposed: Desired) -> None:

@@ -57,7 +57,7 @@ class _Explainer:
         """cluster_cfg at this revision of config with the present src; the survey is back at the present afterwards."""
         survey, sources, now = self._seen.survey, self._seen.sources, self._seen.desired.snapshot
         try:
-            then = asyncio.run(sources.look(now, config_rev=config))
+            then = asyncio.run(sources.look(now, config_rev=config)).snapshot
         except (ConfigError, StalledError, TransientError):
             return None
         is_broken = survey.look(

@@ -153,7 +153,7 @@ def _exceptions(seen: View, at: str) -> Iterator[str]:
     if seen.desired.is_broken:
         yield f"{at} cannot be used, so the last good state stays"
         return
-    if refused := sorted(seen.sources.refusals):
+    if refused := sorted(seen.refused):
         yield f"the newest commit of {' and '.join(refused)} is refused"
     if invalid := sorted(seen.desired.invalid):
         yield f"{', '.join(invalid)} cannot run as {at} has it"

@@ -43,9 +43,8 @@ def _snapshot_of(applied: Applied, seen: View, settings: Settings) -> Snapshot |
     if not config and not src:
         return None
     try:
-        return asyncio.run(
-            seen.sources.look(seen.desired.snapshot, config_rev=config or None, src_rev=src or None)
-        )
+        then = seen.sources.look(seen.desired.snapshot, config_rev=config or None, src_rev=src or None)
+        return asyncio.run(then).snapshot
     except (ConfigError, StalledError, TransientError):
         return None
 

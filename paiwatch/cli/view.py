@@ -59,8 +59,9 @@ class View:
     sources: Sources
     old: Callable[[str], Files]
     scrubber: Scrubber
-    left_out: tuple[Problem, ...]  # files that the sources could not read
+    left_out: tuple[Problem, ...]  # files that the sources could not read, and commits that they refused
     archived: Callable[[str], Files] = lambda _: {}
+    refused: frozenset[str] = frozenset()  # sources whose newest commit is not taken
     held: HeldPlan | None = None  # the plan, when it needs an approval
 
     @property
@@ -115,13 +116,13 @@ def survey_at(survey: Survey, sources: Sources, snapshot: Snapshot) -> Desired:
 def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
     """Snapshot, survey, memory, plan: the daemon's pass, up to where something would happen."""
     with working("reading config and src"):
-        snapshot = asyncio.run(sources.look(config_rev=at.config, src_rev=at.src))
+        found = asyncio.run(sources.look(config_rev=at.config, src_rev=at.src))
     with History.open(settings.state) as past:
         memory, holds, waiting = past.applied(), past.holds(), past.held_plan()
     survey = survey_of(settings)
     survey.remember(memory)
-    desired = survey_at(survey, sources, snapshot)
-    desired = replace(desired, problems=(*desired.problems, *sources.left_out))
+    desired = survey_at(survey, sources, found.snapshot)
+    desired = replace(desired, problems=(*desired.problems, *found.left_out))
     scrubber = Scrubber(desired.secrets)
     policy = policy_of(settings)
     target = make_target(desired, memory)
@@ -137,7 +138,8 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
         old=lambda service: archived(memory[service].digest) if service in memory else {},
         archived=archived,
         scrubber=scrubber,
-        left_out=sources.problems,
+        left_out=found.problems,
+        refused=frozenset(found.refusals),
         held=_held(guard.judge(plan, memory, policy.guard), waiting),
     )
 

@@ -128,7 +128,7 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Conv
         _deciding(parts),
     ):
         desired = await parts.lookout.look()
-        refusals = parts.lookout.sources.refusals
+        refusals = parts.lookout.observation.refusals
         tell_refusals({}, refusals, parts.tell)
         await parts.decider.saw(desired)
         if desired.is_broken:

@@ -63,7 +63,7 @@ async def keep_looking(
                 tell(LookRecovered())
             failing, failures = "", 0
             faults.pop("sources", None)
-            earlier, refused = refused, lookout.sources.refusals
+            earlier, refused = refused, lookout.observation.refusals
             tell_refusals(earlier, refused, tell)
             for name in earlier:
                 faults.pop(name, None)

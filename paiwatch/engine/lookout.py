@@ -15,6 +15,7 @@ from paiwatch.failpoint import reach
 from paiwatch.news import CommitRefused, Listener, RefusalEnded
 from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Snapshot
+from paiwatch.sources.observation import Observation
 from paiwatch.sources.rules import Refusal
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey
@@ -27,6 +28,7 @@ class Lookout:
 
     def __init__(self, sources: Sources, survey: Survey) -> None:
         self.sources = sources
+        self._observation: Observation | None = None
         self._survey = survey
         self._snapshot: Snapshot | None = None
         self._desired: Desired | None = None
@@ -44,16 +46,23 @@ class Lookout:
             raise TransientError(f"{place}: cannot be read: {disk.explain(fault)}") from fault
 
     async def _look(self) -> Desired:
-        snapshot = await self.sources.look(self._snapshot)
+        seen = await self.sources.look(self._snapshot)
+        self._observation, snapshot = seen, seen.snapshot
         if self._desired is not None and self._snapshot is not None and snapshot.ids == self._snapshot.ids:
             return self._desired
         desired = await self._apart(
             lambda: self._survey.look(snapshot, self.sources.read_config, self.sources.read_src)
         )
-        self._desired = replace(desired, problems=(*desired.problems, *self.sources.left_out))
+        self._desired = replace(desired, problems=(*desired.problems, *seen.left_out))
         self._snapshot = snapshot
         reach("snapshot.taken")
         return self._desired
+
+    @property
+    def observation(self) -> Observation:
+        """What the sources said at the last look; for who has looked."""
+        assert self._observation is not None
+        return self._observation
 
     async def render(self, services: tuple[str, ...]) -> dict[str, Release]:
         """The releases of these services at the last look, with rendered bytes."""

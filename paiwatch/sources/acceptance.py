@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from paiwatch import private
-from paiwatch.errors import ConfigError, StalledError, TransientError
+from paiwatch.errors import ConfigError, TransientError
 from paiwatch.failpoint import reach
 from paiwatch.snapshot import Revision
 from paiwatch.sources import refused
 from paiwatch.sources.ancestry import Ancestry
-from paiwatch.sources.rules import History, Refusal, Rules, Verify, named
+from paiwatch.sources.rules import History, Refusal, RefusedError, Rules, Verify, named
 from paiwatch.sources.signatures import Flaw
 
 _FILE = "accepted"
@@ -67,7 +67,7 @@ class Acceptance:
     def admit(self, tip: str) -> str:
         """The tip if it keeps the rules, else the last good commit; `refusal` says which.
 
-        Raises StalledError for a refused tip when no earlier good commit is there.
+        Raises RefusedError for a refused tip when no earlier good commit is there.
         """
         try:
             return self._admit(tip)
@@ -86,7 +86,7 @@ class Acceptance:
             return tip
         if last is None or not self._is_good(last) or not self._ancestry.has(last.commit):
             self.refusal = fault
-            raise StalledError(str(fault))
+            raise RefusedError(fault)
         self.refusal = replace(fault, kept=last.commit)
         return last.commit
 

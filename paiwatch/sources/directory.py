@@ -15,8 +15,9 @@ from pathlib import Path, PurePosixPath
 
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.problem import Problem, Severity
-from paiwatch.snapshot import DEEPEST, LARGEST, LONGEST, Commit, Entry, Mode, Revision, Tree
+from paiwatch.snapshot import DEEPEST, LARGEST, LONGEST, Commit, Contents, Entry, Mode, Revision, Tree
 from paiwatch.sources.keep import Keep
+from paiwatch.sources.observation import SourceObservation
 from paiwatch.sources.scratch import is_scratch
 
 _TRIES = 12
@@ -67,7 +68,7 @@ class LiveDirectory:
     """The files below `root`, which may be a symlink that is switched. Nothing named `.git` counts, nor what
     editors keep beside their files; no link is followed.
 
-    Contents are kept in `keep` as they were at the look. Used by one thread; `problems` is safe to read from any.
+    Contents are kept in `keep` as they were at the look. Used by one thread; `read` by another one, too.
     """
 
     def __init__(self, root: Path, *, keep: Keep, clock: Callable[[], float] = time.time) -> None:
@@ -101,16 +102,23 @@ class LiveDirectory:
             return since
         return Tree(revision=self._revision, folder=folder, files=files)
 
+    def observe(
+        self, *, folder: str, since: Tree | None = None, revision: str | None = None
+    ) -> SourceObservation:
+        """The same with the files that had to be left out."""
+        tree = self.look(folder=folder, since=since, revision=revision)
+        return SourceObservation(tree=tree, left_out=self.problems)
+
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
-        """Contents of the last look, and of the one before it. Raises TransientError for what may not be read."""
+        """Contents of the last look, and of the one before it; from any thread. Raises TransientError for what may not be read."""
         wanted = frozenset(oids)
         if _NOTHING in wanted and self.problems:
             raise TransientError("; ".join(str(problem) for problem in self.problems))
         return self._keep.read(wanted)
 
-    def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:  # noqa: ARG002 (as a repository's)
-        """Nobody committed anything here."""
-        return ()
+    def reader(self) -> "_Kept":
+        """Its contents for another thread, while a look is under way."""
+        return _Kept(self.read)
 
     def abort(self) -> None:
         """End the look that may be under way: a large directory takes its time. Safe to call from any thread."""
@@ -230,6 +238,26 @@ class LiveDirectory:
     def _warning(self, path: str, message: str, remedy: str) -> Problem:
         file = f"{self._root}/{_shown(path.removesuffix('/.'))}"
         return Problem(file=file, severity=Severity.WARNING, message=message, remedy=remedy)
+
+
+class _Kept:
+    """What a live directory keeps, and nothing to wait for or give back."""
+
+    def __init__(self, read: Contents) -> None:
+        self.read = read
+
+    def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:  # noqa: ARG002 (as a repository's)
+        """Nobody committed anything here."""
+        return ()
+
+    def rest(self) -> None:
+        """Nothing lasts between two questions."""
+
+    def abort(self) -> None:
+        """A question is answered at once."""
+
+    def close(self) -> None:
+        """The directory gives everything back."""
 
 
 def name(files: Mapping[str, Entry]) -> str:

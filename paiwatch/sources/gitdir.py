@@ -8,6 +8,8 @@ import re
 import stat
 from pathlib import Path
 
+from paiwatch.errors import StalledError, TransientError
+
 _OID = re.compile(r"[0-9a-f]{40}")
 _OTHER_HASH = re.compile(r"^\s*objectformat\s*=\s*\"?sha256", re.MULTILINE | re.IGNORECASE)
 _SYMREF_DEPTH = 5  # as git's own limit
@@ -25,6 +27,21 @@ def find(path: Path) -> Path | None:
         if (folder / "objects").is_dir():
             return folder
     return None
+
+
+def found(path: Path) -> Path:
+    """As `find`. Raises StalledError where there is no repository, TransientError where nobody can look."""
+    try:
+        gitdir = find(path)
+    except OSError as fault:
+        raise TransientError(
+            f"{path}: cannot be read: {fault.strerror}; let paiwatch's user read it"
+        ) from fault
+    if gitdir is not None:
+        return gitdir
+    if path.is_dir():
+        raise StalledError(f"{path}: no git repository there; check `repo`, or `git init` one")
+    raise TransientError(f"{path}: no such folder; check `repo`, or mount it")
 
 
 def has_plain_refs(gitdir: Path) -> bool:

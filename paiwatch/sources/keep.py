@@ -6,6 +6,7 @@ One unlinked file: nothing to clean up, however the process ends.
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -18,10 +19,14 @@ _SLACK = 64 << 20  # bytes of forgotten content that are not worth a rewrite
 
 
 class Keep:
-    """Content by id, on disk under `home`. Used by one thread."""
+    """Content by id, on disk under `home`. Used by one thread; `read` by another one, too.
+
+    What has an id stays where it is until `retain` moves it; only that and a `read` exclude each other.
+    """
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._moving = threading.Lock()
         self._file = _unnamed(home)
         self._places: dict[str, tuple[int, int]] = {}
         self._end = 0
@@ -45,7 +50,11 @@ class Keep:
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Contents by id. Raises TransientError for one that is not kept."""
-        return {oid: self._read(oid) for oid in oids}
+        found = {}
+        for oid in oids:
+            with self._moving:
+                found[oid] = self._read(oid)
+        return found
 
     def retain(self, oids: Collection[str]) -> None:
         """Forget all others, once that frees enough to be worth the copying."""
@@ -57,8 +66,9 @@ class Keep:
             fresh = self._copied(wanted.values())
         except TransientError:  # no room for a copy: what is kept stays where it is
             return
-        os.close(self._file)
-        self._file, self._places, self._end = fresh._file, fresh._places, fresh._end  # noqa: SLF001 (one of us)
+        with self._moving:
+            os.close(self._file)
+            self._file, self._places, self._end = fresh._file, fresh._places, fresh._end  # noqa: SLF001 (one of us)
 
     def close(self) -> None:
         """Give the space back."""

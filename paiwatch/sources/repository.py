@@ -13,11 +13,11 @@ from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.failpoint import reach
 from paiwatch.snapshot import Commit, Entry, Revision, Tree
 from paiwatch.sources import access as admission
-from paiwatch.sources import contents, gitdir, listed, listing, refusal
+from paiwatch.sources import gitdir, listed, listing, refusal
 from paiwatch.sources.access import Access
-from paiwatch.sources.calls import Calls
 from paiwatch.sources.mirror import DamagedMirrorError, Mirror
-from paiwatch.sources.objects import Objects
+from paiwatch.sources.observation import SourceObservation
+from paiwatch.sources.reader import Reader
 from paiwatch.sources.remote import NoBranchError, Remote
 
 T = TypeVar("T")
@@ -44,9 +44,10 @@ class Repository:
         self._mirror = Mirror(home, branch=self._branch)
         if lender is not None:
             self._mirror.borrow((lender,))
-        environment = admission.environment(self._access, self._mirror, self._write_askpass())
-        self.git = self._calls = Calls(environment, timeout=self._access.timeout)
-        self._objects = Objects(self._calls, timeout=self._access.timeout)
+        self._environment = admission.environment(self._access, self._mirror, self._write_askpass())
+        self._own = self.reader()
+        self.git = self._calls = self._own.git
+        self._objects = self._own.objects
         self._remote = Remote(self._calls, self._mirror, self._access, where=self._where)
         self._may_renew = self._may_pack = True
         self._listed: Mapping[str, Entry] = {}
@@ -133,6 +134,12 @@ class Repository:
             return since
         return self.tree(self.revision(commit), folder=folder, since=since)
 
+    def observe(
+        self, *, folder: str, since: Tree | None = None, revision: str | None = None
+    ) -> SourceObservation:
+        """The same for who takes any source: nothing is left out or refused here."""
+        return SourceObservation(tree=self.look(folder=folder, since=since, revision=revision))
+
     def tree(self, revision: Revision, *, folder: str, since: Tree | None = None) -> Tree:
         """All files of a commit; from `since`, another tree of this repository, at the cost of the difference alone."""
         self._listed = files = self.mended(
@@ -142,20 +149,18 @@ class Repository:
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Blobs by id, all from one git process. Raises TransientError when one is missing."""
-        wanted = tuple(dict.fromkeys(oids))
-        if not wanted:
-            return {}
-        return self.mended(
-            lambda: contents.read(self._objects, wanted, where=self._where, files=self._listed)
-        )
+        wanted = tuple(oids)
+        return self.mended(lambda: self._own.read(wanted))
 
     def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
-        """Commits of `until` but not of `since` that changed one of these paths, newest first; none if `since` is unknown."""
-        wanted = (f":(top,literal){path}" for path in paths)
-        answer = self._calls.run(
-            "log", *listing.LOG_FLAGS, "--end-of-options", f"{since}..{until}", "--", *wanted
+        """See Reader.log."""
+        return self._own.log(since, until, paths)
+
+    def reader(self) -> Reader:
+        """Another way to the same objects, for another thread: it waits for no fetch, and mends nothing."""
+        return Reader(
+            self._environment, timeout=self._access.timeout, where=self._where, files=lambda: self._listed
         )
-        return listing.parse_log(answer.out) if answer.status == 0 else ()
 
     # -- its life
 
@@ -176,17 +181,7 @@ class Repository:
 
     def _borrow(self) -> Path:
         """Read the objects of a repository on this machine in place; gives its git folder."""
-        path = Path(self._access.repo)
-        try:
-            lent = gitdir.find(path)
-        except OSError as fault:
-            raise TransientError(
-                f"{path}: cannot be read: {fault.strerror}; let paiwatch's user read it"
-            ) from fault
-        if lent is None:
-            if path.is_dir():
-                raise StalledError(f"{path}: no git repository there; check `repo`, or `git init` one")
-            raise TransientError(f"{path}: no such folder; check `repo`, or mount it")
+        lent = gitdir.found(Path(self._access.repo))
         self._mirror.borrow((lent / "objects",))
         return lent
 

@@ -1,9 +1,10 @@
-"""What the newest commit of a repository must satisfy before it is taken, and the refusal of one that does not. Values only."""
+"""What the newest commit of a repository must satisfy before it is taken, and the refusal of one that does not. PURE."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from paiwatch.errors import StalledError
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Revision
 
@@ -64,6 +65,14 @@ class Refusal:
     def __str__(self) -> str:
         """One line: where, which commit, why, what stays, what to do."""
         return str(self.problem)
+
+
+class RefusedError(StalledError):
+    """The newest commit is refused, and there is no earlier good one."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 def named(revision: Revision) -> str:

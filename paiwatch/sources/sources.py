@@ -1,115 +1,24 @@
 """Sources: the config tree and the src tree as one snapshot, and the watchers and timers that nudge. Decides nothing."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from paiwatch import logs
-from paiwatch.errors import ConfigError, TransientError
-from paiwatch.problem import Problem
+from paiwatch.errors import ConfigError
 from paiwatch.snapshot import Commit, Revision, Snapshot, Tree
 from paiwatch.sources import mirror, origin
-from paiwatch.sources.blobs import Blobs
 from paiwatch.sources.nudge import Nudges
+from paiwatch.sources.observation import Observation, SourceObservation
+from paiwatch.sources.room import Origin, Room
 from paiwatch.sources.vigil import Vigil
 
 if TYPE_CHECKING:
     from paiwatch.settings.sections import Source
-    from paiwatch.sources.rules import Refusal
 
 _LOG = logs.get_logger(__name__)
-
-T = TypeVar("T")
-
-#: Bytes of contents that each source remembers: enough that what a look read is not read again by the runs that follow it.
-_REMEMBERED = 4 * 1024 * 1024
-
-
-class Origin(Protocol):
-    """What a repository and a live directory have in common. Made, used and closed by one thread; `abort` by any."""
-
-    def look(self, *, folder: str, since: Tree | None = None, revision: str | None = None) -> Tree:
-        """The tree now, or at a revision."""
-
-    def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
-        """Contents by id."""
-
-    def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
-        """Commits between two revisions that changed one of these paths, newest first."""
-
-    def abort(self) -> None:
-        """Give up what waits for somebody else."""
-
-    def close(self) -> None:
-        """Release everything."""
-
-
-class Room:
-    """An origin and the one thread that owns it; the origin is made at the first use."""
-
-    def __init__(self, name: str, build: Callable[[], Origin]) -> None:
-        self.name = name
-        self._build = build
-        self._origin: Origin | None = None
-        self._is_closing = False
-        self._blobs = Blobs(_REMEMBERED)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"source-{name}")
-
-    async def look(self, *, folder: str, since: Tree | None, revision: str | None) -> Tree:
-        """See Origin.look."""
-        return await self._apart(lambda origin: origin.look(folder=folder, since=since, revision=revision))
-
-    def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
-        """Blocks until the contents are there; from any thread but the room's own."""
-        wanted = tuple(oids)
-        return self._thread.submit(lambda: self._blobs.read(wanted, self._open().read)).result()
-
-    def log(self, since: str, until: str, paths: Sequence[str]) -> tuple[Commit, ...]:
-        """See Origin.log; blocks, as `read`."""
-        return self._thread.submit(lambda: self._open().log(since, until, paths)).result()
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """Faults of the last look that held nothing up: files that could not be read."""
-        return getattr(self._origin, "problems", ())
-
-    @property
-    def refusal(self) -> "Refusal | None":
-        """Why the last look did not take the newest commit, if it did not."""
-        return getattr(self._origin, "refusal", None)
-
-    async def accept_rewrite(self) -> Revision:
-        """See StrictRepository.accept_rewrite."""
-
-        def accept(origin: Origin) -> Revision:
-            accepts: Callable[[], Revision] | None = getattr(origin, "accept_rewrite", None)
-            if accepts is None:
-                raise ConfigError(f"{self.name}: takes any history; there is nothing to accept")
-            return accepts()
-
-        return await self._apart(accept)
-
-    async def close(self) -> None:
-        """Abort what runs, close the origin in its own thread, end the thread."""
-        self._is_closing = True
-        if self._origin is not None:
-            self._origin.abort()
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._origin.close)
-            self._origin = None
-        self._thread.shutdown(wait=True, cancel_futures=True)
-
-    def _open(self) -> Origin:
-        if self._is_closing:
-            raise TransientError(f"{self.name}: closed while it was asked")
-        if self._origin is None:
-            self._origin = self._build()
-        return self._origin
-
-    async def _apart(self, work: Callable[[Origin], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
 
 
 class Sources:
@@ -145,22 +54,24 @@ class Sources:
 
     async def look(
         self, previous: Snapshot | None = None, *, config_rev: str | None = None, src_rev: str | None = None
-    ) -> Snapshot:
+    ) -> Observation:
         """The world now, or at these revisions; trees of `previous` that did not change are the very same objects.
 
         Raises TransientError or StalledError when a source cannot be read, ConfigError for a revision that is none.
         """
         since = (previous.config, previous.src) if previous else (None, None)
         if self._config is self._src and config_rev == src_rev:
+            name = self._config.name
             config = await self._config.look(folder=self._folders[0], since=since[0], revision=config_rev)
-            return Snapshot(config=config, src=_beside(config, self._folders[1], since[1]))
+            src = replace(config, tree=_beside(config.tree, self._folders[1], since[1]))
+            return _joined((name, config), (name, src))
         answers = await asyncio.gather(
             self._config.look(folder=self._folders[0], since=since[0], revision=config_rev),
             self._src.look(folder=self._folders[1], since=since[1], revision=src_rev),
             return_exceptions=True,
         )
         config, src = (_unless_failed(answer) for answer in answers)
-        return Snapshot(config=config, src=src)
+        return _joined((self._config.name, config), (self._src.name, src))
 
     def read_config(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """Contents of config files by id; blocks, for threads."""
@@ -178,27 +89,12 @@ class Sources:
         """The same for src."""
         return self._src.log(since, until, paths)
 
-    @property
-    def left_out(self) -> tuple[Problem, ...]:
-        """Files that the last look had to leave out."""
-        return tuple(problem for room in self._rooms() for problem in room.problems)
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """Those files, and commits that the last look refused: what it made of the good ones holds all the same."""
-        return (*self.left_out, *(refusal.problem for refusal in self.refusals.values()))
-
-    @property
-    def refusals(self) -> "Mapping[str, Refusal]":
-        """The sources whose newest commit the last look refused."""
-        return {room.name: room.refusal for room in self._rooms() if room.refusal is not None}
-
     async def accept_rewrite(self, name: str = "") -> tuple[str, Revision]:
         """Accept the rewritten history of config or src ("": of the one that waits); gives its name and tip.
 
         Raises ConfigError when none waits for that, or both do and none is named.
         """
-        waiting = [room.name for room in self._rooms() if room.refusal and room.refusal.is_rewrite]
+        waiting = [room.name for room in self._rooms() if room.refused and room.refused.is_rewrite]
         if not name and len(waiting) > 1:
             raise ConfigError("config and src were both rewritten; say which one to accept")
         chosen = name or next(iter(waiting), "config")
@@ -272,7 +168,17 @@ def _beside(tree: Tree, folder: str, since: Tree | None) -> Tree:
     return replace(tree, folder=folder)
 
 
-def _unless_failed(answer: Tree | BaseException) -> Tree:
+def _joined(config: tuple[str, SourceObservation], src: tuple[str, SourceObservation]) -> Observation:
+    """What both found, each with the name of its source; what two that are one both found counts once."""
+    named = (config, src)
+    return Observation(
+        snapshot=Snapshot(config=config[1].tree, src=src[1].tree),
+        left_out=tuple(dict.fromkeys(problem for _, seen in named for problem in seen.left_out)),
+        refusals={name: seen.refusal for name, seen in named if seen.refusal is not None},
+    )
+
+
+def _unless_failed(answer: SourceObservation | BaseException) -> SourceObservation:
     if isinstance(answer, BaseException):
         raise answer
     return answer

@@ -40,8 +40,9 @@ class Mirrors:
         return self._open[key]
 
     def at(self, path: str) -> tuple[Repository, ...]:
-        """Those that are or lately were at this path, the latest first."""
-        return tuple(repository for (here, _), repository in reversed(self._open.items()) if here == path)
+        """Those that are or lately were at this path, the latest first; from any thread."""
+        known = reversed(tuple(self._open.items()))
+        return tuple(repository for (here, _), repository in known if here == path)
 
     def keep(self, used: Collection[tuple[str, str]]) -> frozenset[Repository]:
         """Close and remove what is not used, but for the newest few; gives those. Anybody may push a new url every second."""

@@ -4,24 +4,21 @@ A commit never changes, so what was listed once is not asked for again. Nothing 
 there. Whoever writes .gitmodules says where a submodule comes from; see address for what is followed.
 """
 
-from collections import deque
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from paiwatch.errors import StalledError, TransientError
-from paiwatch.snapshot import Commit, Entry, Mode, Revision, Tree
-from paiwatch.sources import address, gitmodules, listed, names, refusal
+from paiwatch.snapshot import Entry, Mode, Tree
+from paiwatch.sources import address, gitmodules, names, refusal
 from paiwatch.sources.access import Access
 from paiwatch.sources.gitmodules import FILE, Module
+from paiwatch.sources.holdings import Holding, Holdings, Place
 from paiwatch.sources.remote import NotGivenError
 from paiwatch.sources.repository import Repository
 from paiwatch.sources.submodule_mirrors import Mirrors
 
 MOST, DEEPEST, MOST_FILES = 256, 8, 250_000  # submodules of one tree, inside of each other, and their files
 _LARGEST = 1 << 20  # bytes of one .gitmodules
-_Place = tuple[str, str, str]  # where it lies in the whole tree, where it comes from, and the commit
-_EARLIER = 8  # commits that were in a tree before, and may still be read: a held plan goes on with its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +43,14 @@ class _Brought:
 
 
 class Submodules:
-    """The submodules of one repository, through these mirrors. Used by one thread."""
+    """The submodules of one repository, through these mirrors. Used by one thread; tells in `holdings` what lies where."""
 
-    def __init__(self, mirrors: Mirrors) -> None:
+    def __init__(self, mirrors: Mirrors, holdings: Holdings) -> None:
         self._mirrors = mirrors
+        self._holdings = holdings
         self._trees: dict[Repository, Tree] = {}  # the last one of each
-        self._known: dict[_Place, _Brought] = {}
-        self._now: dict[_Place, _Brought] = {}
-        self._earlier: deque[tuple[Repository, Collection[str]]] = deque(maxlen=_EARLIER)
+        self._known: dict[Place, _Brought] = {}
+        self._now: dict[Place, _Brought] = {}
         self._modules: dict[str, tuple[Module, ...]] = {}  # by content id
 
     def fill(self, parent: Parent, files: Mapping[str, Entry]) -> Mapping[str, Entry]:
@@ -68,42 +65,15 @@ class Submodules:
         whole = _plain(files, folder="") | below
         if fault := names.fault(sorted(whole), sorted(below)):
             raise StalledError(f"has, with its submodules, {fault}; push one without it")
-        gone = self._known.keys() - self._now.keys()
-        self._earlier.extend((self._known[key].repository, self._known[key].oids) for key in gone)
         self._known = self._now
         self._mirrors.rest()
         closed = self._mirrors.keep({key[:2] for key in self._known})
         self._trees = {each: tree for each, tree in self._trees.items() if each not in closed}
-        self._earlier = deque((each for each in self._earlier if each[0] not in closed), maxlen=_EARLIER)
+        self._holdings.settle(
+            {key: Holding(repository=each.repository, oids=each.oids) for key, each in self._known.items()},
+            closed,
+        )
         return {path: whole[path] for path in sorted(whole)}
-
-    def holders(self, oids: Iterable[str]) -> dict[Repository, list[str]]:
-        """Which of these contents lie in the repository of which submodule."""
-        found: dict[Repository, list[str]] = {}
-        places = [*((each.repository, each.oids) for each in self._known.values()), *reversed(self._earlier)]
-        for oid in oids if places else ():
-            holder = next((repository for repository, held in places if oid in held), None)
-            if holder is not None:
-                found.setdefault(holder, []).append(oid)
-        return found
-
-    def expanded(self, commit: Commit) -> Commit:
-        """The same with the files that each new commit of a submodule changed, as far as its mirror knows."""
-        changes: dict[str, tuple[str, str]] = {}
-        waiting = dict(commit.changes)
-        while waiting:
-            path, both = waiting.popitem()
-            inner = self._changes(path, *both)
-            if inner is None:
-                changes[path] = both
-            else:
-                waiting |= inner
-        return Commit(revision=commit.revision, changes=changes)
-
-    def link_above(self, path: str) -> str:
-        """The submodule (of the top) that this path lies in, else the path itself."""
-        inside = [at for at, _, _ in self._known if path.startswith(f"{at}/")]
-        return min(inside, key=len, default=path)
 
     # -- one level after the other
 
@@ -203,28 +173,6 @@ class Submodules:
                 entry.oid: gitmodules.parse(answer.out, text),
             }
         return self._modules[entry.oid]
-
-    # -- what a commit changed in them
-
-    def _changes(self, path: str, before: str, after: str) -> dict[str, tuple[str, str]] | None:
-        """What moving a submodule from one commit to another changed, by whole path; None where that is not known."""
-        old, new = self._files_at(path, before), self._files_at(path, after)
-        if old is None or new is None:
-            return None
-        return {
-            f"{path}/{name}": (old[name].oid if name in old else "", new[name].oid if name in new else "")
-            for name in sorted(old.keys() | new.keys())
-            if old.get(name) != new.get(name)
-        }
-
-    def _files_at(self, path: str, commit: str) -> Mapping[str, Entry] | None:
-        """The files of this commit, if some repository that was at this path has it; they may be read afterwards."""
-        for holder in self._mirrors.at(path) if commit else ():
-            with suppress(TransientError, StalledError):
-                files = listed.files(holder.git, Revision(id=commit), since=None, where=path)
-                self._earlier.append((holder, frozenset(entry.oid for entry in files.values())))
-                return files
-        return None if commit else {}
 
 
 def _plain(files: Mapping[str, Entry], *, folder: str) -> dict[str, Entry]:

@@ -6,13 +6,15 @@ from dataclasses import replace
 import structlog
 
 from paiwatch.errors import ConfigError, StalledError, TransientError
-from paiwatch.problem import Problem
 from paiwatch.snapshot import Commit, Revision, Tree
+from paiwatch.sources.holdings import Holdings
+from paiwatch.sources.observation import SourceObservation
 from paiwatch.sources.repository import Repository
-from paiwatch.sources.rules import Refusal, named
+from paiwatch.sources.rules import named
 from paiwatch.sources.strict import StrictRepository
 from paiwatch.sources.submodule_mirrors import Mirrors
 from paiwatch.sources.submodules import Parent, Submodules
+from paiwatch.sources.whole_reader import WholeReader
 
 
 class WholeRepository:
@@ -24,29 +26,31 @@ class WholeRepository:
         self._inner = inner
         self._parent = parent
         self._mirrors = mirrors
-        self._submodules = Submodules(mirrors)
+        self._holdings = Holdings()
+        self._submodules = Submodules(mirrors, self._holdings)
+        self._own = self.reader()
         self._where = where
         self._bare: Tree | None = None  # the last tree as git has it
         self._whole: Tree | None = None  # and as it was given on
         self._is_tidy = False
 
-    @property
-    def refusal(self) -> Refusal | None:
-        """See StrictRepository.refusal."""
-        return self._inner.refusal if isinstance(self._inner, StrictRepository) else None
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """See StrictRepository.problems."""
-        return self._inner.problems if isinstance(self._inner, StrictRepository) else ()
-
     def look(self, *, folder: str, since: Tree | None = None, revision: str | None = None) -> Tree:
-        """See Repository.look. Raises TransientError while a submodule's commit cannot be had, StalledError if it never will."""
+        """See Repository.look."""
+        return self.observe(folder=folder, since=since, revision=revision).tree
+
+    def observe(
+        self, *, folder: str, since: Tree | None = None, revision: str | None = None
+    ) -> SourceObservation:
+        """As the repository's, with submodules.
+
+        Raises TransientError while a submodule's commit cannot be had, StalledError if it never will.
+        """
         before = self._bare_of(since)
-        bare = self._inner.look(folder=folder, since=before, revision=revision)
+        seen = self._inner.observe(folder=folder, since=before, revision=revision)
+        bare = seen.tree
         if since is not None and bare is before:
             self._mirrors.rest()
-            return since
+            return replace(seen, tree=since)
         try:
             files = self._submodules.fill(self._parent, bare.files)
         except TransientError as fault:
@@ -58,21 +62,24 @@ class WholeRepository:
         self._bare, self._whole = bare, replace(bare, files=files)
         if revision is None:
             self._tidy()
-        return self._whole
+        return replace(seen, tree=self._whole)
 
     def read(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """See Repository.read."""
         wanted = tuple(dict.fromkeys(oids))
         found: dict[str, bytes] = {}
-        for repository, held in self._submodules.holders(wanted).items():
+        for repository, held in self._holdings.of(wanted).items():
             found |= repository.read(held)
             repository.rest()
         return {**found, **self._inner.read(oid for oid in wanted if oid not in found)}
 
     def log(self, since: str, until: str, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
-        """See Repository.log; a commit that moved a submodule changed the files that differ in it."""
-        asked = tuple(dict.fromkeys(map(self._submodules.link_above, paths)))
-        return tuple(map(self._submodules.expanded, self._inner.log(since, until, asked)))
+        """See WholeReader.log."""
+        return self._own.log(since, until, paths)
+
+    def reader(self) -> WholeReader:
+        """See Repository.reader."""
+        return WholeReader(self._inner.reader(), self._holdings, self._mirrors)
 
     def accept_rewrite(self) -> Revision:
         """See StrictRepository.accept_rewrite."""
@@ -82,11 +89,13 @@ class WholeRepository:
 
     def abort(self) -> None:
         """See Repository.abort."""
+        self._own.abort()
         self._inner.abort()
         self._mirrors.abort()
 
     def close(self) -> None:
         """See Repository.close."""
+        self._own.close()
         self._mirrors.close()
         self._inner.close()
 

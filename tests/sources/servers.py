@@ -19,13 +19,56 @@ from pathlib import Path
 SSHD = Path("/usr/sbin/sshd")
 
 
+class Gate:
+    """Between a server and those who ask it; a test shuts it to have them wait."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self._open.set()
+        self._moved = threading.Condition()
+        self._waiting = 0
+
+    def shut(self) -> None:
+        """Answer nobody from now on."""
+        self._open.clear()
+
+    def open(self) -> None:
+        """Answer all who wait, and everybody from now on."""
+        self._open.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        with self._moved:
+            return self._waiting
+
+    def wait_for_somebody(self, seconds: float = 20.0) -> None:
+        """Until somebody waits. Fails when that takes too long."""
+        with self._moved:
+            assert self._moved.wait_for(lambda: self._waiting > 0, seconds), "nobody asked"
+
+    def pass_through(self) -> None:
+        """Wait until it is open."""
+        self._count(1)
+        self._open.wait()
+        self._count(-1)
+
+    def _count(self, more: int) -> None:
+        with self._moved:
+            self._waiting += more
+            self._moved.notify_all()
+
+
 class _Backend(http.server.BaseHTTPRequestHandler):
     """Hands every request to git-http-backend, once the password is right."""
 
     protocol_version = "HTTP/1.0"
 
-    def __init__(self, root: Path, password: str, is_old: bool, *arguments: object) -> None:
+    def __init__(
+        self, root: Path, password: str, is_old: bool, gate: Gate | None, *arguments: object
+    ) -> None:
         self._root = root
+        self._gate = gate
         self._password = password
         self._is_old = is_old
         super().__init__(*arguments)  # type: ignore[arg-type]  # request, address and server of the standard library
@@ -40,6 +83,8 @@ class _Backend(http.server.BaseHTTPRequestHandler):
         """Be quiet."""
 
     def _answer(self) -> None:
+        if self._gate is not None:
+            self._gate.pass_through()
         wanted = base64.b64encode(f"x-access-token:{self._password}".encode()).decode()
         if self._password and self.headers.get("Authorization") != f"Basic {wanted}":
             self.send_response(401)
@@ -79,23 +124,33 @@ class _Backend(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serve_http(
-    root: Path, *, password: str = "", tls: tuple[Path, Path] | None = None, is_old: bool = False
+    root: Path,
+    *,
+    password: str = "",
+    tls: tuple[Path, Path] | None = None,
+    is_old: bool = False,
+    gate: Gate | None = None,
 ) -> Iterator[str]:
     """Serve the repositories below a folder; yields the URL of that folder. `tls`: a certificate and its key.
 
-    `is_old`: it speaks the first protocol only, in which nobody gets a commit by its id.
+    `is_old`: it speaks the first protocol only, in which nobody gets a commit by its id. `gate` holds up answers.
     """
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Backend, root, password, is_old))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(_Backend, root, password, is_old, gate)
+    )
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
         server.socket = context.wrap_socket(server.socket, server_side=True)
+    if tls is not None or gate is not None:
         server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that hangs up is what is tested
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="git-http")
     thread.start()
     try:
         yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     finally:
+        if gate is not None:
+            gate.open()
         server.shutdown()
         server.server_close()
         thread.join()

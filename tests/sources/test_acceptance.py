@@ -73,8 +73,8 @@ class Place:
 
 async def taken(sources: Sources) -> tuple[str, Refusal | None]:
     """The commit that the next look takes, and what it refuses."""
-    snapshot = await sources.look()
-    return snapshot.config.revision.id, sources.refusals.get("config")
+    seen = await sources.look()
+    return seen.snapshot.config.revision.id, seen.refusals.get("config")
 
 
 @pytest.fixture
@@ -179,10 +179,10 @@ async def test_a_named_revision_is_given_whatever_its_signature_and_said_to_be_u
     bad = place.push(by=None)
 
     async with place.opened() as sources:
-        snapshot = await sources.look(config_rev=bad)
-        (problem,) = sources.problems
+        seen = await sources.look(config_rev=bad)
 
-    assert snapshot.config.revision.id == bad
+    (problem,) = seen.problems
+    assert seen.snapshot.config.revision.id == bad
     assert problem.message.startswith(f"unverified: {bad[:8]} ")
 
 
@@ -194,12 +194,10 @@ async def test_who_only_looks_knows_the_last_good_commit_of_the_daemon(place: Pl
     before = (place.mirror / "accepted").read_bytes()
 
     async with place.opened("scratch") as sources:
-        commit, refusal = await taken(sources)
-        problems = sources.problems
+        seen = await sources.look()
 
-    assert commit == good
-    assert refusal is not None
-    assert refusal.problem in problems
+    assert seen.snapshot.config.revision.id == good
+    assert seen.refusals["config"].problem in seen.problems
     assert (place.mirror / "accepted").read_bytes() == before
 
 

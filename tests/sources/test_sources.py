@@ -25,7 +25,7 @@ from tests.sources.origins import (
     wipe,
     write,
 )
-from tests.sources.servers import serve_silence
+from tests.sources.servers import Gate, serve_http, serve_silence
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ async def expect(nudges: Nudges, what: str) -> None:
 async def test_a_repository_and_a_directory_make_one_snapshot(tmp_path: Path, bare: str, srv: Path) -> None:
     config, src = {"repo": bare, "folder": "clusters/prod/"}, {"directory": srv, "folder": "./src"}
     async with opened(tmp_path, config, src) as sources:
-        snapshot = await sources.look()
+        snapshot = (await sources.look()).snapshot
 
         assert snapshot.config.prefix == "clusters/prod/"
         assert snapshot.src.prefix == "src/"
@@ -97,13 +97,13 @@ async def test_what_did_not_change_stays_the_same_object(
     tmp_path: Path, work: Path, bare: str, srv: Path
 ) -> None:
     async with opened(tmp_path, {"repo": bare}, {"directory": srv}) as sources:
-        first = await sources.look()
-        again = await sources.look(first)
+        first = (await sources.look()).snapshot
+        again = (await sources.look(first)).snapshot
         assert again.config is first.config
         assert again.src is first.src
 
         push(work, {"clusters/prod/layout.yaml": "two\n"})
-        second = await sources.look(first)
+        second = (await sources.look(first)).snapshot
 
         assert second.src is first.src
         assert second.config.files["clusters/prod/layout.yaml"] == plain("two\n")
@@ -114,22 +114,22 @@ async def test_what_did_not_change_stays_the_same_object(
 async def test_both_in_one_place_give_one_revision(tmp_path: Path, work: Path, bare: str, kind: str) -> None:
     place: dict[str, Any] = {"repo": Path(bare).as_uri()} if kind == "repository" else {"directory": work}
     async with opened(tmp_path, {**place, "folder": "clusters/prod"}, {**place, "folder": "src"}) as sources:
-        first = await sources.look()
+        first = (await sources.look()).snapshot
         push(work, {"clusters/prod/layout.yaml": "two\n", "src/a/file": "b\n"})
-        second = await sources.look(first)
+        second = (await sources.look(first)).snapshot
 
         assert first.config.revision == first.src.revision
         assert second.config.revision == second.src.revision != first.src.revision
         assert (second.config.folder, second.src.folder) == ("clusters/prod", "src")
         assert second.config.files is second.src.files
-        assert (await sources.look(second)).src is second.src
+        assert (await sources.look(second)).snapshot.src is second.src
 
 
 async def test_two_branches_of_one_repository_are_kept_apart(tmp_path: Path, work: Path, bare: str) -> None:
     git(work, "push", "-q", "origin", "main:prod")
     tip = push(work, {"src/a/file": "b\n"})
     async with opened(tmp_path, {"repo": bare, "branch": "prod"}, {"repo": bare}) as sources:
-        snapshot = await sources.look()
+        snapshot = (await sources.look()).snapshot
 
         assert snapshot.src.revision.id == tip != snapshot.config.revision.id
 
@@ -150,7 +150,7 @@ async def test_a_switch_of_branch_or_repository_reads_the_new_one_and_drops_the_
     ):
         async with opened(tmp_path, source, source) as sources:
             sources.start()
-            snapshot = await sources.look()
+            snapshot = (await sources.look()).snapshot
             mine = mirror_home(tmp_path / "state", Source(**source))
             await asyncio.to_thread(wait_until, partial(is_alone, mine))
             seen.append(snapshot.ids)
@@ -166,10 +166,10 @@ async def test_older_revisions_can_be_looked_at(tmp_path: Path, work: Path, bare
     old = git(work, "rev-parse", "HEAD")
     new = push(work, {"src/a/file": "b\n"})
     async with opened(tmp_path, {"repo": bare}, {"repo": bare}) as sources:
-        now = await sources.look()
-        assert (await sources.look(now, config_rev="main~1")).ids == (old, new)
-        assert (await sources.look(now, config_rev=old, src_rev=old)).ids == (old, old)
-        assert (await sources.look(now)).ids == (new, new)
+        now = (await sources.look()).snapshot
+        assert (await sources.look(now, config_rev="main~1")).snapshot.ids == (old, new)
+        assert (await sources.look(now, config_rev=old, src_rev=old)).snapshot.ids == (old, old)
+        assert (await sources.look(now)).snapshot.ids == (new, new)
         with pytest.raises(ConfigError, match="no revision 'gone'"):
             await sources.look(now, src_rev="gone")
 
@@ -178,7 +178,7 @@ async def test_a_source_that_fails_does_not_harm_the_next_look(
     tmp_path: Path, work: Path, bare: str, srv: Path
 ) -> None:
     async with opened(tmp_path, {"repo": bare}, {"directory": srv}) as sources:
-        first = await sources.look()
+        first = (await sources.look()).snapshot
         Path(bare).rename(tmp_path / "away")
         with pytest.raises(TransientError, match="no such folder"):
             await sources.look(first)
@@ -188,7 +188,7 @@ async def test_a_source_that_fails_does_not_harm_the_next_look(
             await sources.look(first)
         git(work, "push", "-q", "origin", "main")
 
-        assert (await sources.look(first)).config is first.config
+        assert (await sources.look(first)).snapshot.config is first.config
 
 
 async def test_a_lent_state_folder_is_only_read(tmp_path: Path, bare: str) -> None:
@@ -198,7 +198,7 @@ async def test_a_lent_state_folder_is_only_read(tmp_path: Path, bare: str) -> No
         before = sorted((tmp_path / "state").rglob("*"))
         guest = Sources(source, source, tmp_path / "scratch", Nudges(), lender=tmp_path / "state")
 
-        snapshot = await guest.look()
+        snapshot = (await guest.look()).snapshot
         oid = snapshot.src.files["src/a/file"].oid
 
         assert guest.read_src([oid]) == {oid: b"a\n"}
@@ -233,6 +233,37 @@ async def test_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path, srv: P
                     await looking
 
 
+@pytest.mark.parametrize("kind", ["repository", "submodules"])
+async def test_contents_are_read_and_commits_listed_while_a_look_hangs(
+    tmp_path: Path, work: Path, bare: str, srv: Path, kind: str
+) -> None:
+    gate, old = Gate(), git(work, "rev-parse", "HEAD")
+    with serve_http(Path(bare).parent, gate=gate) as url:
+        config = {"repo": f"{url}/cluster.git", "submodules": "on" if kind == "submodules" else "off"}
+        async with opened(tmp_path, config, {"directory": srv}) as sources:
+            first = (await sources.look()).snapshot
+            oid = first.config.files["src/a/file"].oid
+            assert await asyncio.to_thread(sources.read_config, [oid]) == {oid: b"a\n"}
+            new = push(work, {"src/a/file": "b\n"})
+            second = (await sources.look(first)).snapshot
+            gate.shut()
+            looking = asyncio.create_task(sources.look(second))
+            await asyncio.to_thread(gate.wait_for_somebody)
+
+            fresh = second.config.files["src/a/file"].oid
+            async with asyncio.timeout(10):
+                assert await asyncio.to_thread(sources.read_config, [oid, fresh]) == {
+                    oid: b"a\n",
+                    fresh: b"b\n",
+                }
+                (commit,) = await asyncio.to_thread(sources.log_config, old, new)
+
+            assert commit.changes == {"src/a/file": (oid, fresh)}
+            assert not looking.done()
+            gate.open()
+            assert (await looking).snapshot.ids == second.ids
+
+
 async def test_a_push_nudges_at_once(tmp_path: Path, work: Path, bare: str, srv: Path) -> None:
     nudges = Nudges()
     async with opened(tmp_path, {"repo": bare, "poll": 3600}, {"directory": srv}, nudges) as sources:
@@ -251,7 +282,7 @@ async def test_a_saved_file_nudges_after_it_settled(tmp_path: Path, bare: str, s
         write(srv, {"src/a/file": "saved\n"})
         await expect(nudges, "src: files changed")
 
-        assert (await sources.look()).src.files["src/a/file"] == plain("saved\n")
+        assert (await sources.look()).snapshot.src.files["src/a/file"] == plain("saved\n")
 
 
 @pytest.mark.parametrize("how", ["re-created", "symlink"])
@@ -272,7 +303,7 @@ async def test_a_replaced_directory_is_noticed_and_watched_again(
             root.unlink()
             (tmp_path / "two").rename(root)
         await expect(nudges, "src: watch began")
-        assert (await sources.look()).src.files["src/a/file"] == plain("two\n")
+        assert (await sources.look()).snapshot.src.files["src/a/file"] == plain("two\n")
 
         write(root, {"src/a/file": "three\n"})
         await expect(nudges, "src: files changed")
