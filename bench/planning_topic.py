@@ -23,6 +23,7 @@ from paiwatch.plan.target import make_target
 from paiwatch.releases.release import Desired
 from paiwatch.settings import file as settings_file
 from paiwatch.snapshot import Snapshot
+from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey
@@ -132,7 +133,8 @@ async def _watched(
     """Look, remember everything as applied, then commit, look and render in turns."""
     place.write_settings(Way.PATH)
     settings = settings_file.load(place.settings, {})
-    sources = Sources(settings.config, settings.src, settings.state, Nudges())
+    memories = beside_mirrors(settings.state / "sources")
+    sources = Sources(settings.config, settings.src, settings.state, Nudges(), memories=memories)
     watcher = _Watcher(sources, survey_of(settings), Planner(policy_of(settings)))
     try:
         cold, desired, _ = await watcher.look()

@@ -27,6 +27,7 @@ from paiwatch.report import notes
 from paiwatch.scrub import Scrubber
 from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Contents, Snapshot
+from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey
@@ -100,7 +101,10 @@ def look(settings: Settings, at: Revisions = NEWEST) -> Iterator[View]:
 def opened(settings: Settings) -> Iterator[Sources]:
     """Both sources, in a temporary folder of their own."""
     with tempfile.TemporaryDirectory(prefix="paiwatch-look-") as home:
-        sources = Sources(settings.config, settings.src, Path(home), Nudges(), lender=settings.state)
+        memories = beside_mirrors(Path(home) / "sources", lender=settings.state / "sources")
+        sources = Sources(
+            settings.config, settings.src, Path(home), Nudges(), memories=memories, lender=settings.state
+        )
         try:
             yield sources
         finally:

@@ -39,6 +39,7 @@ from paiwatch.record.lock import StateLock
 from paiwatch.record.store import Record
 from paiwatch.scrub import Scrubber
 from paiwatch.settings.sections import Settings
+from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources
 
@@ -126,7 +127,10 @@ async def _eyes(ground: _Ground, nudges: Nudges) -> tuple[Sources, Lookout]:
     """What looks at the world, with what the record remembers of it."""
     settings, record = ground.settings, ground.record
     recorded = (await ground.writer.do(record.latest_generation))[1]
-    sources = Sources(settings.config, settings.src, settings.state, nudges, recorded=recorded)
+    memories = beside_mirrors(settings.state / "sources")
+    sources = Sources(
+        settings.config, settings.src, settings.state, nudges, memories=memories, recorded=recorded
+    )
     survey = survey_of(settings)
     survey.remember(record.memory())
     return sources, Lookout(sources, survey)

@@ -1,40 +1,25 @@
 """Acceptance: the gate between the newest commit of a repository and what is made of it.
 
 What the rules refuse is never given on: the last accepted commit stays in force, and a refusal says who, what and why.
-What was accepted last lies in one file beside the mirror, so that a restart and a new mirror know it too.
+What was accepted last is remembered durably, so that a restart and a new mirror know it too.
 """
 
-import json
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from paiwatch import private
-from paiwatch.errors import ConfigError, TransientError
-from paiwatch.failpoint import reach
+from paiwatch.errors import ConfigError
 from paiwatch.snapshot import Revision
-from paiwatch.sources import refused
+from paiwatch.sources.acceptance_memory import AcceptanceMemory, Accepted, DamagedMemoryError
 from paiwatch.sources.ancestry import Ancestry
 from paiwatch.sources.rules import History, Refusal, RefusedError, Rules, Verify, named
 from paiwatch.sources.signatures import Flaw
-
-_FILE = "accepted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """The last good commit; whether its signature was good; the tip of a rewritten history that a person accepted."""
-
-    commit: str
-    verified: bool = False
-    rewrite: str = ""
 
 
 class Acceptance:
     """The rules of one repository and what they let through. Used by the thread of its repository.
 
-    `verdict` gives the first of some commits that lacks a signature that counts.
+    `verdict` gives the first of some commits that lacks a signature that counts; `recorded` is the commit that the record
+    knows, for where nothing is remembered.
     """
 
     def __init__(
@@ -43,36 +28,44 @@ class Acceptance:
         ancestry: Ancestry,
         verdict: Callable[[tuple[str, ...]], Flaw | None],
         *,
-        home: Path,
+        memory: AcceptanceMemory,
+        recorded: str,
         where: str,
     ) -> None:
         self._rules = rules
         self._ancestry = ancestry
         self._verdict = verdict
-        self._file = home / _FILE
+        self._memory = memory
+        self._recorded = recorded
         self._where = where
         self._last: Accepted | None = None
-        self._told: str | None = None  # what lies beside the mirror; None: as a former life left it
+        self._is_recalled = False
+        self._told: str | None = None  # what was told last; None: whatever a former life told
         self.refusal: Refusal | None = None
-
-    def recall(self, *, lender: Path | None, recorded: str) -> None:
-        """Read what was accepted last; `lender` is another home to begin with, `recorded` the commit that the record knows.
-
-        Raises TransientError when the file is there and cannot be read.
-        """
-        self._last = _load(self._file) or (_load(lender / _FILE) if lender else None)
-        if self._last is None and recorded:
-            self._last = Accepted(commit=recorded)
 
     def admit(self, tip: str) -> str:
         """The tip if it keeps the rules, else the last good commit; `refusal` says which.
 
-        Raises RefusedError for a refused tip when no earlier good commit is there.
+        Raises RefusedError for a refused tip when no earlier good commit is there, TransientError while nobody can say which one is.
         """
+        self._recall()
         try:
             return self._admit(tip)
         finally:
             self._tell()
+
+    def _recall(self) -> None:
+        """Once. What cannot be read is not forgotten: only the record's word counts in its place."""
+        if self._is_recalled:
+            return
+        recorded = Accepted(commit=self._recorded) if self._recorded else None
+        try:
+            self._last = self._memory.load() or recorded
+        except DamagedMemoryError:
+            if recorded is None:
+                raise
+            self._last = recorded
+        self._is_recalled = True
 
     def _admit(self, tip: str) -> str:
         last = self._last = self._verified(self._last)
@@ -103,7 +96,7 @@ class Acceptance:
         """For those who ask when nobody looks any more."""
         message = str(self.refusal or "")
         if message != self._told:
-            refused.tell(self._file.parent, message)
+            self._memory.tell_refusal(message)
         self._told = message
 
     def _verified(self, last: Accepted | None) -> Accepted | None:
@@ -156,29 +149,6 @@ class Acceptance:
         )
 
     def _remember(self, accepted: Accepted) -> None:
-        """Durably, before anything is made of it."""
-        fresh = self._file.with_name(f"{_FILE}.new")
-        try:
-            fresh.unlink(missing_ok=True)
-            private.write_file(fresh, json.dumps(asdict(accepted)).encode(), durable=True)
-            fresh.replace(self._file)
-            private.sync_folder(self._file.parent)
-            reach("source.accepted")
-        except OSError as fault:
-            raise TransientError(
-                f"{self._file}: cannot be written: {fault.strerror}; see to the disk"
-            ) from fault
+        """Before anything is made of it."""
+        self._memory.remember(accepted)
         self._last = accepted
-
-
-def _load(file: Path) -> Accepted | None:
-    """None when there is none, or what is there was not written by us: then the record has to know."""
-    try:
-        text = file.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as fault:
-        raise TransientError(f"{file}: cannot be read: {fault.strerror}; check who may read it") from fault
-    with suppress(ValueError, TypeError):
-        return Accepted(**json.loads(text))
-    return None

@@ -10,6 +10,7 @@ from paiwatch.sources import refusal
 
 if TYPE_CHECKING:
     from paiwatch.settings.sections import Source
+    from paiwatch.sources.acceptance_memory import Memories
     from paiwatch.sources.access import Access
     from paiwatch.sources.directory import LiveDirectory
     from paiwatch.sources.repository import Repository
@@ -41,8 +42,10 @@ def live(source: "Source", state: Path) -> "LiveDirectory":
     return LiveDirectory(source.directory, keep=Keep(state / "sources"))
 
 
-def strict(source: "Source", state: Path, lender: Path | None, recorded: str) -> "StrictRepository":
-    """The repository of these settings with its rules.
+def strict(
+    source: "Source", state: Path, lender: Path | None, *, memories: "Memories", recorded: str
+) -> "StrictRepository":
+    """The repository of these settings with its rules; see Acceptance for `recorded`.
 
     A repository on this machine is copied, too: nobody else can then remove the last good commit.
     """
@@ -51,17 +54,20 @@ def strict(source: "Source", state: Path, lender: Path | None, recorded: str) ->
     is_path = source.repo.startswith("/")
     address = f"file://{quote(source.repo)}" if is_path else source.repo
     fetched = repository(source, state, lender, address=address, kept=True)
+    home = mirror_home(state, source)
     return StrictRepository(
         fetched,
         source.rules,
-        home=mirror_home(state, source),
+        home=home,
         where=refusal.scrub(source.repo),
-        lender=mirror_home(lender, source) if lender else None,
+        memory=memories(home.name),
         recorded=recorded,
     )
 
 
-def whole(source: "Source", state: Path, lender: Path | None, recorded: str) -> "WholeRepository":
+def whole(
+    source: "Source", state: Path, lender: Path | None, *, memories: "Memories", recorded: str
+) -> "WholeRepository":
     """The repository of these settings with its rules, and its submodules in place."""
     from paiwatch.sources import access as admission  # noqa: PLC0415 (only who needs it pays for it)
     from paiwatch.sources.strict import StrictRepository  # noqa: PLC0415
@@ -70,7 +76,11 @@ def whole(source: "Source", state: Path, lender: Path | None, recorded: str) -> 
     from paiwatch.sources.whole import WholeRepository  # noqa: PLC0415
 
     is_strict = source.rules.hold_something_up
-    inner = strict(source, state, lender, recorded) if is_strict else repository(source, state, lender)
+    inner = (
+        strict(source, state, lender, memories=memories, recorded=recorded)
+        if is_strict
+        else repository(source, state, lender)
+    )
     way = admission.separate(_access(source, source.repo, kept=is_strict))
     return WholeRepository(
         inner,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from paiwatch import logs
 from paiwatch.errors import ConfigError
 from paiwatch.snapshot import Commit, Revision, Snapshot, Tree
 from paiwatch.sources import mirror, origin
+from paiwatch.sources.acceptance_memory import Memories
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.observation import Observation, SourceObservation
 from paiwatch.sources.room import Origin, Room
@@ -26,7 +28,7 @@ class Sources:
 
     Mirrors lie in `state`/sources, private and held exclusively. A command that may write no state gives a folder of its
     own as `state` and the real one as `lender`, whose mirrors it reads to save fetching. `recorded` are the revisions of
-    the record's newest generation: the last good ones where a mirror has lost them.
+    the record's newest generation: the last good ones where `memories`, of repositories with rules, have none.
     """
 
     def __init__(
@@ -36,13 +38,17 @@ class Sources:
         state: Path,
         nudges: Nudges,
         *,
+        memories: Memories,
         lender: Path | None = None,
         recorded: tuple[str, str] = ("", ""),
     ) -> None:
         is_one = _identity(config) == _identity(src)
         self._folders = (_folder(config), _folder(src))
-        self._config = _room("config and src" if is_one else "config", config, state, lender, recorded[0])
-        self._src = self._config if is_one else _room("src", src, state, lender, recorded[1])
+        build = partial(_origin, state=state, lender=lender, memories=memories)
+        self._config = Room(
+            "config-and-src" if is_one else "config", partial(build, config, recorded=recorded[0])
+        )
+        self._src = self._config if is_one else Room("src", partial(build, src, recorded=recorded[1]))
         self._vigils = [Vigil(self._config.name, config, nudges)]
         if not is_one:
             self._vigils.append(Vigil("src", src, nudges))
@@ -140,17 +146,16 @@ def _report(task: asyncio.Task[None]) -> None:
         _LOG.error(logs.WATCH_CRASHED, source=task.get_name(), exc_info=fault)
 
 
-def _room(name: str, source: "Source", state: Path, lender: Path | None, recorded: str) -> Room:
-    def build() -> Origin:
-        if source.directory:
-            return origin.live(source, state)
-        if source.follows_submodules:
-            return origin.whole(source, state, lender, recorded)
-        if source.rules.hold_something_up:
-            return origin.strict(source, state, lender, recorded)
-        return origin.repository(source, state, lender)
-
-    return Room(name.replace(" ", "-"), build)
+def _origin(
+    source: "Source", *, state: Path, lender: Path | None, memories: Memories, recorded: str
+) -> Origin:
+    if source.directory:
+        return origin.live(source, state)
+    if source.follows_submodules:
+        return origin.whole(source, state, lender, memories=memories, recorded=recorded)
+    if source.rules.hold_something_up:
+        return origin.strict(source, state, lender, memories=memories, recorded=recorded)
+    return origin.repository(source, state, lender)
 
 
 def _identity(source: "Source") -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from paiwatch.errors import StalledError
 from paiwatch.problem import Problem, Severity
 from paiwatch.snapshot import Revision, Tree
 from paiwatch.sources.acceptance import Acceptance
+from paiwatch.sources.acceptance_memory import AcceptanceMemory
 from paiwatch.sources.ancestry import Ancestry
 from paiwatch.sources.observation import SourceObservation
 from paiwatch.sources.reader import Reader
@@ -20,7 +21,7 @@ from paiwatch.sources.signatures import Signatures
 
 
 class StrictRepository:
-    """As Repository, for one thread. What was accepted last is kept in `home`, or known from `lender` or the record."""
+    """As Repository, for one thread. What was accepted last is known from `memory` or the record; `home` is for keyrings."""
 
     def __init__(
         self,
@@ -29,7 +30,7 @@ class StrictRepository:
         *,
         home: Path,
         where: str,
-        lender: Path | None = None,
+        memory: AcceptanceMemory,
         recorded: str = "",
     ) -> None:
         self._repository = repository
@@ -37,8 +38,9 @@ class StrictRepository:
         self._where = where
         self._signatures = signatures = Signatures(repository.git, rules, home=home)
         ancestry = Ancestry(repository.git, repository.revision)
-        self._acceptance = Acceptance(rules, ancestry, signatures.first_flaw, home=home, where=where)
-        self._acceptance.recall(lender=lender, recorded=recorded)
+        self._acceptance = Acceptance(
+            rules, ancestry, signatures.first_flaw, memory=memory, recorded=recorded, where=where
+        )
 
     @property
     def repository(self) -> Repository:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from paiwatch.settings.sections import Source, Submodules
 from paiwatch.sources import origin
+from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.whole import WholeRepository
 from tests.sources.origins import a_bare, a_work_tree, commit, git
 
@@ -54,7 +55,8 @@ def a_whole(
 ) -> WholeRepository:
     """The repository of ours that follows submodules."""
     source = Source.model_validate({"repo": str(repo), "submodules": Submodules.ON, **settings})
-    return origin.whole(source, state, lender, "")
+    memories = beside_mirrors(state / "sources", lender=lender / "sources" if lender else None)
+    return origin.whole(source, state, lender, memories=memories, recorded="")
 
 
 @contextlib.contextmanager

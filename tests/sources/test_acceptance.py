@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from paiwatch.errors import ConfigError, StalledError
+from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.settings.sections import Source
+from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.origin import mirror_home
 from paiwatch.sources.rules import Refusal
@@ -59,7 +60,10 @@ class Place:
         live.mkdir(exist_ok=True)
         home = self.root / state
         src, recorded = Source(directory=live), (self.recorded, "")
-        made = Sources(self.source, src, home, Nudges(), lender=self.lender, recorded=recorded)
+        memories = beside_mirrors(home / "sources", lender=self.lender / "sources" if self.lender else None)
+        made = Sources(
+            self.source, src, home, Nudges(), memories=memories, lender=self.lender, recorded=recorded
+        )
         try:
             yield made
         finally:
@@ -161,6 +165,48 @@ async def test_a_damaged_memory_is_made_up_for_from_the_record(place: Place) -> 
     place.recorded = good
 
     assert (await place.looked())[0] == good
+
+
+DAMAGED = {
+    "empty": b"",
+    "no JSON": b"{",
+    "no text": b"\xff",
+    "a list": b"[]",
+    "no commit": b"{}",
+    "a commit that is none": b'{"commit": "main", "verified": true, "rewrite": ""}',
+    "a word for yes": b'{"commit": "0123456789abcdef0123456789abcdef01234567", "verified": "no"}',
+    "one word too many": b'{"commit": "0123456789abcdef0123456789abcdef01234567", "by": "Ana"}',
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+async def test_a_damaged_memory_of_which_nobody_else_knows_is_a_fault_until_a_person_sees_to_it(
+    forward: Place, text: bytes
+) -> None:
+    forward.push(by=None)
+    await forward.looked()
+    other = rewritten(forward)
+    memory = forward.mirror / "accepted"
+    memory.write_bytes(text)
+
+    async with forward.opened() as sources:
+        for _ in range(2):
+            with pytest.raises(TransientError, match=f"{memory}: is damaged: .*; .* remove the file"):
+                await sources.look()
+        assert memory.read_bytes() == text
+        memory.unlink()
+        assert await taken(sources) == (other, None)
+
+
+async def test_who_only_looks_is_told_of_a_damaged_memory_of_the_daemon(forward: Place) -> None:
+    forward.push(by=None)
+    await forward.looked()
+    (forward.mirror / "accepted").write_text("what?")
+    forward.lender = forward.root / "state"
+
+    async with forward.opened("scratch") as sources:
+        with pytest.raises(TransientError, match=f"{forward.mirror}/accepted: is damaged"):
+            await sources.look()
 
 
 async def test_what_was_good_once_stays_good_when_its_signer_goes(place: Place) -> None:

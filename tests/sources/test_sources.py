@@ -10,6 +10,7 @@ import pytest
 
 from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.settings.sections import Source
+from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.origin import mirror_home
 from paiwatch.sources.sources import Sources
@@ -65,7 +66,8 @@ async def opened(
     tmp_path: Path, config: dict[str, Any], src: dict[str, Any], nudges: Nudges | None = None
 ) -> AsyncIterator[Sources]:
     """Sources on these settings, with their state in tmp_path."""
-    made = Sources(Source(**config), Source(**src), tmp_path / "state", nudges or Nudges())
+    state, memories = tmp_path / "state", beside_mirrors(tmp_path / "state" / "sources")
+    made = Sources(Source(**config), Source(**src), state, nudges or Nudges(), memories=memories)
     try:
         yield made
     finally:
@@ -196,7 +198,10 @@ async def test_a_lent_state_folder_is_only_read(tmp_path: Path, bare: str) -> No
     async with opened(tmp_path, source.model_dump(), source.model_dump()) as owner:
         await owner.look()
         before = sorted((tmp_path / "state").rglob("*"))
-        guest = Sources(source, source, tmp_path / "scratch", Nudges(), lender=tmp_path / "state")
+        memories = beside_mirrors(tmp_path / "scratch" / "sources")
+        guest = Sources(
+            source, source, tmp_path / "scratch", Nudges(), memories=memories, lender=tmp_path / "state"
+        )
 
         snapshot = (await guest.look()).snapshot
         oid = snapshot.src.files["src/a/file"].oid
