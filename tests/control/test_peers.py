@@ -6,6 +6,7 @@ import pwd
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,13 +37,12 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become a
 
 
 @pytest.fixture(name="door")
-def _door(tmp_path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX) as door:
-        door.bind(str(tmp_path / "door"))
-        (tmp_path / "door").chmod(0o777)
-        for folder in (tmp_path, tmp_path.parent):
-            folder.chmod(0o755)
-        tmp_path.parent.parent.chmod(0o755)
+def _door() -> Iterator[socket.socket]:
+    """A socket in a folder that every user may enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="paiwatch-") as folder, socket.socket(socket.AF_UNIX) as door:
+        Path(folder).chmod(0o755)
+        door.bind(f"{folder}/door")
+        Path(f"{folder}/door").chmod(0o777)
         door.listen()
         door.settimeout(30)
         yield door
