@@ -17,13 +17,13 @@ from bench.tables import Budget, Row, Table, median
 from bench.trees import Layout
 from paiwatch import collector
 from paiwatch.daemon.composition import policy_of, survey_of
+from paiwatch.daemon.recorded_acceptance import seen
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.build import Planner
 from paiwatch.plan.target import make_target
 from paiwatch.releases.release import Desired
 from paiwatch.settings import file as settings_file
 from paiwatch.snapshot import Snapshot
-from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey
@@ -133,7 +133,7 @@ async def _watched(
     """Look, remember everything as applied, then commit, look and render in turns."""
     place.write_settings(Way.PATH)
     settings = settings_file.load(place.settings, {})
-    memories = beside_mirrors(settings.state / "sources")
+    memories = seen(settings.state)
     sources = Sources(settings.config, settings.src, settings.state, Nudges(), memories=memories)
     watcher = _Watcher(sources, survey_of(settings), Planner(policy_of(settings)))
     try:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bench.ground import LIMIT, Ground, NotMeasuredError, Scale
 from bench.tables import Budget, Row, Table, median
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Identity, Outcome
 from paiwatch.operators import reaping, script
-from paiwatch.operators.run import Identity, RunOrder
+from paiwatch.operators.run import RunOrder
 from paiwatch.scrub import Scrubber
 
 _PARALLEL = (1, 2, 8)

@@ -29,7 +29,7 @@ POINTS = {
     "past.cleared": "its stages are gone too",
     "source.fetched": "the mirror has the newest commit, nothing was read from it",
     "source.recreated": "a damaged mirror is set aside, the new one has not its name yet",
-    "source.accepted": "a commit is remembered as good beside its mirror, nothing was made of it",
+    "source.accepted": "a commit is recorded as good, nothing was made of it",
     "snapshot.taken": "both trees are read and rendered, nothing was compared",
     "plan.held": "a plan that waits for an approval is written down",
     "plan.approved": "the approval is written down, the plan is not accepted",

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from paiwatch.convergence.events import Outcome
-from paiwatch.operators.run import RunResult
+from paiwatch.domain.principal import Principal
+from paiwatch.domain.run import Outcome, RunResult
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Plan, Step
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Revision
-from paiwatch.sources.rules import Refusal
+from paiwatch.sources.refused_commit import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +177,17 @@ class RunInterrupted:
     held: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandGiven:
+    """A person changed something: what was asked for (`verb`, with its operator for `service`), for whom, why, and by whom."""
+
+    verb: str
+    services: tuple[str, ...]
+    reason: str
+    principal: Principal
+    operator: str = ""
+
+
 class Phase(StrEnum):
     """Where the daemon itself stands."""
 
@@ -214,6 +225,7 @@ News = (
     | PruneFailed
     | ProblemsFound
     | RunInterrupted
+    | CommandGiven
 )
 Listener = Callable[[News], None]
 

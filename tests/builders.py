@@ -8,7 +8,7 @@ from typing import Any
 from paiwatch.catalog.service import Operator, Prerequisite, Service
 from paiwatch.domain import run_spec
 from paiwatch.plan.applied import Applied
-from paiwatch.releases.release import Desired, Read, Release, ReleaseFile
+from paiwatch.releases.release import Desired, Read, Release, ReleaseFile, RenderedFiles
 from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
 
 ALL_SCRIPTS: Mapping[Operator, str] = {operator: f"{operator}.sh" for operator in Operator}
@@ -29,7 +29,12 @@ def a_service(name: str, *, needs: Iterable[str | Prerequisite] = (), **fields: 
     return Service(name=name, prerequisites=edges, **(defaults | fields))
 
 
-def a_release(
+def a_release(name: str, files: Mapping[str, str] | None = None, **others: Any) -> Release:
+    """The release of `rendered_files`, which takes the same arguments."""
+    return rendered_files(name, files, **others).release
+
+
+def rendered_files(
     name: str,
     files: Mapping[str, str] | None = None,
     *,
@@ -37,7 +42,7 @@ def a_release(
     reads: Iterable[Read] = (),
     modes: Mapping[str, Mode] | None = None,
     watched: Mapping[str, str] | None = None,
-) -> Release:
+) -> RenderedFiles:
     """A release of these static and rendered files (texts by path in the deploy folder; of watched ones, in the tree)."""
     static = {"start.sh": f"echo {name}\n"} if files is None else dict(files)
     made = dict(rendered or {})
@@ -51,14 +56,15 @@ def a_release(
         for path, text in (watched or {}).items()
     }
     digest = hashlib.sha256(repr((name, sorted(listing.items()), sorted(seen.items()))).encode()).hexdigest()
-    return Release(
+    release = Release(
         service=name,
         digest=digest,
         files=listing,
-        rendered={path: text.encode() for path, text in made.items()},
+        rendered=frozenset(made),
         reads=tuple(reads),
         watched=seen,
     )
+    return RenderedFiles(release, {path: text.encode() for path, text in made.items()})
 
 
 def a_read(key: str, value: object, *, template: str = "start.sh", how: str = "value") -> Read:

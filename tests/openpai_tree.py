@@ -6,6 +6,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.settings.sections import Logging
 from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
 from paiwatch.survey import Survey
+from paiwatch.survey.rendering import expect
 
 LAYOUT = """\
 machine-sku:
@@ -160,7 +161,7 @@ class Olympus:
 
     def rendered(self, service: str, path: str) -> str:
         """One rendered file of the last look."""
-        return self.survey.render(service).rendered[path].decode()
+        return expect(self.survey.rendering.render(service)).contents[path].decode()
 
     def snapshot(self) -> Snapshot:
         return Snapshot(config=self._tree(self.config, "conf"), src=self._tree(self.src, "src"))

@@ -78,10 +78,9 @@ def test_releases_hold_what_plain_jinja_would_render(tmp_path: Path) -> None:
         deploy = tmp_path / name / "deploy"
         render(deploy, read_model(example_config(), example_tree()))
 
-        assert assembled.release is not None
-        assert {
-            path: (deploy / path).read_bytes() for path in assembled.release.rendered
-        } == assembled.release.rendered
+        assert assembled.rendered is not None
+        contents = assembled.rendered.contents
+        assert {path: (deploy / path).read_bytes() for path in contents} == contents
 
 
 @pytest.mark.parametrize(

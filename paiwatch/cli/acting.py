@@ -21,6 +21,15 @@ _REPORT = (
 )
 
 
+#: Why somebody acts, where that may be left out.
+reason_option = click.option(
+    "--reason",
+    default="",
+    metavar="TEXT",
+    help="Why; `events`, `history --acts` and the log of the daemon tell it.",
+)
+
+
 def obey(call: Call, request: dict[str, Any]) -> Reply:
     """Have the request done, telling news as it comes; returns the last reply. A refusal ends the verb with its code."""
     last: Reply = {}

@@ -22,7 +22,7 @@ from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Snapshot
 from paiwatch.sources.observation import Observation
 from paiwatch.sources.sources import Sources
-from paiwatch.survey import Survey
+from paiwatch.survey.rendering import Rendering, expect
 
 
 @contextmanager
@@ -48,6 +48,7 @@ def between(settings: Settings, before: Revisions, after: Revisions) -> Iterator
             holds={},
             plan=build(target, memory, policy),
             survey=survey,
+            rendering=survey.rendering,
             sources=sources,
             old=_rendered(settings, sources, old),
             scrubber=Scrubber(supposed.secrets | desired.secrets),
@@ -84,14 +85,14 @@ def _rendered(settings: Settings, sources: Sources, old: Snapshot) -> Callable[[
     """Files of the older snapshot, rendered by a survey of its own when somebody asks."""
 
     @cache
-    def surveyed() -> tuple[Survey, Desired]:
+    def surveyed() -> tuple[Desired, Rendering]:
         survey = survey_of(settings)
-        return survey, view.survey_at(survey, sources, old)
+        return view.survey_at(survey, sources, old), survey.rendering
 
     def files(service: str) -> Files:
-        survey, desired = surveyed()
+        desired, rendering = surveyed()
         if service not in desired.releases:
             return {}
-        return deploys.contents(survey.render(service), sources.read_src)
+        return deploys.contents(expect(rendering.render(service)), sources.read_src)
 
     return files

@@ -7,14 +7,15 @@ from paiwatch import private
 from paiwatch.cli.view import View
 from paiwatch.errors import ConfigError, TransientError
 from paiwatch.record.archive import Files
-from paiwatch.releases.release import Release
+from paiwatch.releases.release import RenderedFiles
 from paiwatch.report import differences
 from paiwatch.report.differences import File
 from paiwatch.snapshot import Contents, Entry, Mode
 
 
-def contents(release: Release, read: Contents) -> Files:
+def contents(files: RenderedFiles, read: Contents) -> Files:
     """Every file of the release by its path in the deploy folder; `read` gives what is not rendered."""
+    release = files.release
     static = {
         file.oid
         for path, file in release.files.items()
@@ -22,7 +23,7 @@ def contents(release: Release, read: Contents) -> Files:
     }
     found = read(sorted(static))
     return {
-        path: (file.mode, release.rendered[path] if path in release.rendered else found.get(file.oid, b""))
+        path: (file.mode, files.contents[path] if path in release.rendered else found.get(file.oid, b""))
         for path, file in sorted(release.files.items())
     }
 

@@ -45,7 +45,7 @@ class _Explainer:
         self._provenance = Provenance(
             Side(tree=snapshot.config, read=sources.read_config, log=sources.log_config),
             Side(tree=snapshot.src, read=sources.read_src, log=sources.log_src),
-            seen.survey.sight,
+            seen.rendering.sight,
             self._replay,
         )
 
@@ -63,7 +63,7 @@ class _Explainer:
         is_broken = survey.look(
             replace(now, config=then.config), sources.read_config, sources.read_src
         ).is_broken
-        sight = survey.sight
+        sight = survey.rendering.sight
         survey.look(now, sources.read_config, sources.read_src)
         return None if is_broken else sight
 
@@ -76,7 +76,7 @@ class _Explainer:
 
     def _reasons(self, name: str) -> Iterator[Reason]:
         changes = self._changes(name)
-        places: Places = self._seen.survey.places(name) if changes else {}
+        places: Places = self._seen.rendering.places(name) if changes else {}
         for reason in self._plain[name]:
             found = reason
             if reason.kind == "key" and (change := changes.get((reason.key, reason.file))):

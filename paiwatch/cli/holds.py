@@ -2,7 +2,7 @@
 
 import click
 
-from paiwatch.cli.acting import finish, obey
+from paiwatch.cli.acting import finish, obey, reason_option
 from paiwatch.cli.call import Call, shared
 
 
@@ -20,10 +20,11 @@ def suspend(call: Call, service: str | None, reason: str) -> None:
 
 @click.command()
 @click.argument("service", required=False)
+@reason_option
 @shared
-def resume(call: Call, service: str | None) -> None:
+def resume(call: Call, *, service: str | None, reason: str) -> None:
     """Take back `paiwatch suspend` for SERVICE (or the one for all)."""
-    reply = obey(call, {"verb": "resume", "service": service})
+    reply = obey(call, {"verb": "resume", "service": service, "reason": reason})
     if reply["resumed"]:
         finish(call, reply, f"{service or 'every service'} resumed")
         return

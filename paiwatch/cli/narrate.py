@@ -52,10 +52,14 @@ def _ended(news: Mapping[str, Any]) -> str:
 def _quarantined(news: Mapping[str, Any]) -> str:
     note = f"; {news['note']}" if news.get("note") else ""
     return click.style(
-        f"  ✘ {news['step']} quarantined after {news['attempts']} attempts; "
+        f"  ✘ {news['step']} quarantined after {_attempts(news['attempts'])}; "
         f"`paiwatch retry {news['service']}` or a new commit tries again{note}",
         fg="red",
     )
+
+
+def _attempts(count: int) -> str:
+    return f"{count} attempt{'' if count == 1 else 's'}"
 
 
 def _rest(news: Mapping[str, Any]) -> str | None:

@@ -90,11 +90,11 @@ def _problems(seen: View, services: Sequence[str]) -> list[Problem]:
 
 def _write(seen: View, names: Sequence[str], out: Path) -> Iterator[Rendered]:
     for name in names:
-        release = seen.render(name)
+        rendered = seen.render(name)
         folder = seen.desired.services[name].deploy
-        files = deploys.contents(release, seen.read_src)
+        files = deploys.contents(rendered, seen.read_src)
         deploys.write(files, out / folder)
-        yield Rendered(name=name, digest=release.digest, folder=folder, files=len(files))
+        yield Rendered(name=name, digest=rendered.release.digest, folder=folder, files=len(files))
 
 
 def _document(

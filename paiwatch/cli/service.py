@@ -41,9 +41,17 @@ class ListingCommand(click.Command):
 @click.option("-k", "--skip", "without", multiple=True, metavar="NAME", help="All but these.")
 @click.option("--only", is_flag=True, help="start: do not bring up prerequisites that were never started.")
 @click.option("--yes", is_flag=True, help="delete: do not ask.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; of a stop or a delete, `status` shows it.")
 @shared
 def service(
-    call: Call, operator: str, *, names: tuple[str, ...], without: tuple[str, ...], only: bool, yes: bool
+    call: Call,
+    operator: str,
+    *,
+    names: tuple[str, ...],
+    without: tuple[str, ...],
+    only: bool,
+    yes: bool,
+    reason: str,
 ) -> None:
     """Run one operator over a list of services, in the right order.
 
@@ -60,6 +68,7 @@ def service(
         "names": chosen,
         "without": _split(without),
         "only": only,
+        "reason": reason,
     }
     reply = obey(call, request)
     for problem in () if call.wants_json else reply.get("left_out", ()):

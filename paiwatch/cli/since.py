@@ -51,9 +51,9 @@ def _snapshot_of(applied: Applied, seen: View, settings: Settings) -> Snapshot |
 
 def _compare(service: str, seen: View, before: Snapshot) -> Since:
     now, survey, sources = seen.desired.snapshot, seen.survey, seen.sources
-    after = survey.sight
+    after = seen.rendering.sight
     is_broken = view.survey_at(survey, sources, before).is_broken
-    older = survey.sight
+    older = survey.rendering.sight
     view.survey_at(survey, sources, now)
     if is_broken or after is None or older is None:
         return _NOTHING

@@ -20,7 +20,6 @@ from paiwatch.report.status import SETTLED, Daemon, Facts, State, Status
 from paiwatch.report.status_shapes import status_document, status_rows
 from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Revision
-from paiwatch.sources import refused as refusals
 
 _HEADINGS = ("service", "state", "applied", "last run", "note")
 _NOTHING = Revision(id="")
@@ -35,8 +34,7 @@ def status(call: Call) -> None:
     state = settings.state
     reply = _ask(state)
     worker = holder.find(state)
-    refused = _refused(settings) if reply is None else {}
-    found = report.status(_facts(state, reply, refused, is_alive=worker is not None))
+    found = report.status(_facts(state, reply, _judged(settings), is_alive=worker is not None))
     if call.wants_json:
         click.echo(json.dumps(status_document(found), indent=2, ensure_ascii=False))
         return
@@ -56,26 +54,36 @@ def _ask(state: Path) -> Mapping[str, Any] | None:
     return reply if reply is not None and reply.get("ok") else None
 
 
-def _refused(settings: Settings) -> dict[str, str]:
-    """What was refused at the last look, by source."""
-    told = refusals.read(settings.state / "sources")
-    if not told:
+def _judged(settings: Settings) -> dict[str, Path]:
+    """The mirrors of sources with rules, by the name of the source."""
+    homes = (("config", settings.config), ("src", settings.src))
+    judged = {name: source for name, source in homes if source.repo and source.rules.hold_something_up}
+    if not judged:
         return {}
     from paiwatch.sources.origin import mirror_home  # noqa: PLC0415 (heavy, and seldom needed)
 
-    homes = (("config", settings.config), ("src", settings.src))
-    names = {name: mirror_home(settings.state, source).name for name, source in homes if source.repo}
-    return {name: told[home] for name, home in names.items() if home in told}
+    return {name: mirror_home(settings.state, source) for name, source in judged.items()}
+
+
+def _refused(past: History, judged: Mapping[str, Path]) -> dict[str, str]:
+    """What was refused at the last look, by source."""
+    if not judged:
+        return {}
+    from paiwatch.daemon.recorded_acceptance import refusal  # noqa: PLC0415 (heavy, and seldom needed)
+
+    told = {name: refusal(past, home) for name, home in judged.items()}
+    return {name: message for name, message in told.items() if message}
 
 
 def _facts(
-    state: Path, reply: Mapping[str, Any] | None, refused: Mapping[str, str], *, is_alive: bool
+    state: Path, reply: Mapping[str, Any] | None, judged: Mapping[str, Path], *, is_alive: bool
 ) -> Facts:
     """The record, and the daemon's view over it."""
-    with History.open(state) as past:
+    with History.open(state, judged=judged.values()) as past:
         latest = next(iter(past.generations(limit=1)), None)
         accepted = past.generation(latest.id) if latest else None
         holds, memory, held_plan, absent = past.holds(), past.applied(), past.held_plan(), past.absent()
+        refused = _refused(past, judged) if reply is None else {}
         last_runs = {name: runs.as_seen(run, is_alive=is_alive) for name, run in past.last_runs().items()}
     open_steps = (
         ()

@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
             "paiwatch.cli.status:status", "Every service: its state, what is applied, what it waits for."
         ),
         "history": Verb("paiwatch.cli.history:history", "Past runs, newest first."),
+        "events": Verb("paiwatch.cli.events:events", "What happened, and who did it; -f follows."),
         "logs": Verb("paiwatch.cli.logs:logs", "Output of a run."),
     },
     "Act": {

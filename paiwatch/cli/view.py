@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paiwatch.cli.progress import working
+from paiwatch.daemon import recorded_acceptance
 from paiwatch.daemon.composition import policy_of, survey_of
 from paiwatch.plan import guard
 from paiwatch.plan.applied import EVERYTHING, Hold, Memory
@@ -22,15 +23,15 @@ from paiwatch.problem import Problem
 from paiwatch.record import layout
 from paiwatch.record.archive import Archive, Files
 from paiwatch.record.history import History
-from paiwatch.releases.release import Desired, Release
+from paiwatch.releases.release import Desired, RenderedFiles
 from paiwatch.report import notes
 from paiwatch.scrub import Scrubber
 from paiwatch.settings.sections import Settings
 from paiwatch.snapshot import Contents, Snapshot
-from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.sources import Sources
 from paiwatch.survey import Survey
+from paiwatch.survey.rendering import Rendering, expect
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class View:
     holds: Mapping[str, Hold]
     plan: Plan
     survey: Survey
+    rendering: Rendering
     sources: Sources
     old: Callable[[str], Files]
     scrubber: Scrubber
@@ -84,10 +86,10 @@ class View:
         """The text without the secret values of this snapshot."""
         return self.scrubber.scrub(text)
 
-    def render(self, service: str) -> Release:
-        """The service's release with the bytes of its rendered files."""
+    def render(self, service: str) -> RenderedFiles:
+        """The rendered files of this service. Raises StalledError when it has no release."""
         with working(f"rendering {service}"):
-            return self.survey.render(service)
+            return expect(self.rendering.render(service))
 
 
 @contextmanager
@@ -101,7 +103,7 @@ def look(settings: Settings, at: Revisions = NEWEST) -> Iterator[View]:
 def opened(settings: Settings) -> Iterator[Sources]:
     """Both sources, in a temporary folder of their own."""
     with tempfile.TemporaryDirectory(prefix="paiwatch-look-") as home:
-        memories = beside_mirrors(Path(home) / "sources", lender=settings.state / "sources")
+        memories = recorded_acceptance.seen(settings.state)
         sources = Sources(
             settings.config, settings.src, Path(home), Nudges(), memories=memories, lender=settings.state
         )
@@ -138,6 +140,7 @@ def _examine(settings: Settings, sources: Sources, at: Revisions) -> View:
         holds=holds,
         plan=plan,
         survey=survey,
+        rendering=survey.rendering,
         sources=sources,
         old=lambda service: archived(memory[service].digest) if service in memory else {},
         archived=archived,

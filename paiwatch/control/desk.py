@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from paiwatch.clock import Clock
-from paiwatch.engine.course import Course
-from paiwatch.engine.decider import Decider
-from paiwatch.engine.writer import Writer
-from paiwatch.errors import ConfigError
+from paiwatch.domain.principal import Principal
+from paiwatch.engine.commands import Act
+from paiwatch.engine.state import State
 from paiwatch.news import Missed, News
-from paiwatch.plan.policy import Policy
-from paiwatch.record.store import Record
-from paiwatch.releases.release import Desired
-from paiwatch.sources.sources import Sources
+from paiwatch.snapshot import Revision
 
 Request = Mapping[str, Any]
 Reply = dict[str, Any]
@@ -34,27 +30,40 @@ class Bus(Protocol):
         """Hear what is told while the block lasts."""
 
 
+class Loop(Protocol):
+    """The event loop, as far as commands need it."""
+
+    @property
+    def state(self) -> State:
+        """The state as it is now."""
+
+    @property
+    def outage(self) -> str:
+        """What cannot be written now, and is waited for."""
+
+    async def obey(self, command: Act, principal: Principal) -> Mapping[str, Any]:
+        """Have this done, and give the answer."""
+
+
+class Rewrites(Protocol):
+    """The sources, as far as commands need them."""
+
+    async def accept_rewrite(self, name: str = "") -> tuple[str, Revision]:
+        """Accept the rewritten history of config or src ("": of the one that waits); gives its name and tip."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What commands work with. `nudge` asks for a look at the world; `faults` are the sources' present troubles."""
+    """What commands work with. `nudge` asks for a look at the world; `faults` are the sources' present troubles.
 
-    decider: Decider
-    course: Course
-    record: Record
-    writer: Writer
-    policy: Policy
+    `scrub` hides secrets in what people write: it is kept, and shown to others.
+    """
+
+    loop: Loop
     clock: Clock
     nudge: Callable[[str], None]
     faults: dict[str, str]
     bus: Bus
     since: float
-    sources: Sources
-
-    @property
-    def desired(self) -> Desired:
-        """What the trees ask for. Raises ConfigError as long as nobody knows."""
-        if self.course.desired is None:
-            raise ConfigError(
-                "the tree has not been read yet, or cannot be used; `paiwatch validate` says why"
-            )
-        return self.course.desired
+    sources: Rewrites
+    scrub: Callable[[str], str] = str

@@ -47,6 +47,9 @@ class _Fields:
         self.faults.append(f"{key!r} is a text, not {reprlib.repr(value)}")
         return ""
 
+    def reason(self) -> str:
+        return self.text("reason").strip()
+
     def needed(self, key: str, what: str) -> str:
         """A text that must not be empty; `what` says what is needed."""
         before = len(self.faults)
@@ -106,34 +109,34 @@ def _service(fields: _Fields) -> Command:
         names=fields.texts("names"),
         without=frozenset(fields.texts("without")),
         only=fields.flag("only"),
-        reason=fields.text("reason"),
+        reason=fields.reason(),
     )
 
 
 def _rollback(fields: _Fields) -> Command:
     service = fields.needed("service", "a rollback needs the name of a service")
-    return commands.Rollback(service=service, to=fields.text("to"), reason=fields.text("reason"))
+    return commands.Rollback(service=service, to=fields.text("to"), reason=fields.reason())
 
 
 def _retry(fields: _Fields) -> Command:
-    return commands.Retry(services=frozenset(fields.texts("services")), reason=fields.text("reason"))
+    return commands.Retry(services=frozenset(fields.texts("services")), reason=fields.reason())
 
 
 def _suspend(fields: _Fields) -> Command:
-    return commands.Suspend(service=fields.text("service") or EVERYTHING, reason=fields.text("reason"))
+    return commands.Suspend(service=fields.text("service") or EVERYTHING, reason=fields.reason())
 
 
 def _resume(fields: _Fields) -> Command:
-    return commands.Resume(service=fields.text("service") or EVERYTHING, reason=fields.text("reason"))
+    return commands.Resume(service=fields.text("service") or EVERYTHING, reason=fields.reason())
 
 
 def _adopt(fields: _Fields) -> Command:
-    return commands.Adopt(services=frozenset(fields.texts("services")), reason=fields.text("reason"))
+    return commands.Adopt(services=frozenset(fields.texts("services")), reason=fields.reason())
 
 
 def _approve(fields: _Fields) -> Command:
     digest = fields.needed("digest", "an approval needs the digest of a plan; `paiwatch status` shows it")
-    return commands.Approve(digest=digest, reason=fields.text("reason"))
+    return commands.Approve(digest=digest, reason=fields.reason())
 
 
 _VERBS: Mapping[str, Callable[[_Fields], Command]] = {

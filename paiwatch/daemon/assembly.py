@@ -6,41 +6,36 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from paiwatch import disk, failpoint
 from paiwatch.clock import Clock
 from paiwatch.control.desk import Desk
-from paiwatch.convergence import holding
-from paiwatch.convergence.events import FailureBook, Failures, Limits
-from paiwatch.convergence.machine import Machine
+from paiwatch.daemon import recorded_acceptance
 from paiwatch.daemon.bus import Bus
-from paiwatch.daemon.composition import policy_of, survey_of
-from paiwatch.engine import lookback
-from paiwatch.engine.course import Course
-from paiwatch.engine.decider import Decider
-from paiwatch.engine.gate import Gate
-from paiwatch.engine.inbox import Inbox
-from paiwatch.engine.lookout import Lookout
-from paiwatch.engine.masking import Masking
-from paiwatch.engine.outage import Outage
-from paiwatch.engine.rollbacks import Rollbacks
-from paiwatch.engine.runner import Limits as RunLimits
-from paiwatch.engine.runner import Runner
-from paiwatch.engine.runs import Runs
-from paiwatch.engine.staging import Staging
-from paiwatch.engine.writer import Writer
+from paiwatch.daemon.composition import rules_of, survey_of
+from paiwatch.daemon.event_loop import EventLoop
+from paiwatch.daemon.lookout import Lookout
+from paiwatch.daemon.planner import PlanningLane
+from paiwatch.daemon.pruning import Pruning
+from paiwatch.daemon.work import Work
+from paiwatch.engine.events import Started
+from paiwatch.engine.state import State
 from paiwatch.errors import StoreError
-from paiwatch.news import Listener, RunInterrupted
-from paiwatch.operators import leftovers, reaping, stage
-from paiwatch.plan.build import Planner
+from paiwatch.execution.executor import Executor
+from paiwatch.execution.masking import Masking
+from paiwatch.execution.outage import Outage
+from paiwatch.execution.runner import Limits, LocalExecutor
+from paiwatch.execution.staging import Staging
+from paiwatch.execution.store_thread import StoreThread
+from paiwatch.news import Listener
+from paiwatch.operators import reaping, stage
 from paiwatch.record.lock import StateLock
-from paiwatch.record.store import Record
+from paiwatch.record.store import Store
 from paiwatch.scrub import Scrubber
 from paiwatch.settings.sections import Settings
-from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
+from paiwatch.sources.origin import judged_mirrors
 from paiwatch.sources.sources import Sources
 
 _CLOCK = Clock(monotonic=time.monotonic, wall=time.time)
@@ -50,20 +45,10 @@ _CLOCK = Clock(monotonic=time.monotonic, wall=time.time)
 class Parts:
     """Everything that lives while paiwatch holds the state lock."""
 
-    decider: Decider
+    loop: EventLoop
     lookout: Lookout
     nudges: Nudges
     desk: Desk
-    tell: Listener
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
-    """What most parts stand on."""
-
-    settings: Settings
-    record: Record
-    writer: Writer
     tell: Listener
 
 
@@ -76,177 +61,104 @@ async def assemble(
     scrubber: Scrubber,
     converges: bool,
     patient: bool = False,
+    recovers: bool = True,
 ) -> AsyncIterator[Parts]:
-    """Take the state lock, settle what an earlier paiwatch left, build the parts; give everything back in reverse.
+    """Take the state lock, settle what an earlier paiwatch left (if it `recovers`), build the parts; give everything back in reverse.
 
     Who is `patient` waits for a disk that fills up later; others end, and can be called again.
-    Raises BusyError when somebody else holds the state folder, StoreError when the record cannot be used.
+    Raises BusyError when somebody else holds the state folder, StoreError when the store cannot be used.
     """
     failpoint.arm(os.environ)
     reaping.by_descriptor()
-
     async with AsyncExitStack() as stack:
         stack.enter_context(StateLock(settings.state, command=command))
-        ground = await _ground(stack, settings, bus.tell, patient=patient)
-        cut_off = await _past_settled(ground)
+        store = StoreThread(Outage(bus.tell, patient=patient))
+        stack.push_async_callback(store.close)
+        judged = judged_mirrors(settings.state, settings.config, settings.src)
+        await store.open(lambda: Store.open(settings.state, judged=judged))
+        await recorded_acceptance.import_earlier(store, settings.state)
+        rules = rules_of(settings, converges=converges)
+        state = await store.do(lambda opened: opened.load(rules))
+        masking = Masking(scrubber, log_limit=settings.operators.log_limit)
         nudges = Nudges()
-        sources, lookout = await _eyes(ground, nudges)
+        lookout = _lookout(settings, state, store, nudges, masking)
         stack.push_async_callback(lookout.stop)
-        masking = Masking(scrubber, log_limit=settings.operators.log_limit, unmasked=cut_off)
-        staging = _staging(ground, sources, masking)
-        inbox = Inbox()
-        runner = _runner(ground, staging, masking)
-        runs = Runs(runner, inbox)
-        course = await _course(ground, staging, runner, runs, lookout, converges=converges)
-        decider = Decider(course=course, runs=runs, inbox=inbox, outage=ground.writer.outage, clock=_CLOCK)
+        executor = _executor(settings, lookout, masking, store)
+        stack.callback(executor.staging.stop)
+        planner = PlanningLane(rules.policy, mask=masking.without_secrets, render=lookout.render)
+        stack.callback(planner.stop)
+        loop = _event_loop(settings, state, store, executor, planner, tell=bus.tell)
+        if recovers:
+            masking.unmasked = await _settle_the_past(settings, store, executor, loop)
         desk = Desk(
-            decider=decider,
-            course=course,
-            record=ground.record,
-            writer=ground.writer,
-            policy=policy_of(settings),
+            loop=loop,
             clock=_CLOCK,
             nudge=nudges.nudge,
             faults={},
             bus=bus,
             since=_CLOCK.wall(),
-            sources=sources,
+            sources=lookout.sources,
+            scrub=scrubber.scrub,
         )
-        yield Parts(decider=decider, lookout=lookout, nudges=nudges, desk=desk, tell=bus.tell)
+        yield Parts(loop=loop, lookout=lookout, nudges=nudges, desk=desk, tell=bus.tell)
 
 
-async def _ground(stack: AsyncExitStack, settings: Settings, tell: Listener, *, patient: bool) -> _Ground:
-    writer = Writer(Outage(tell, patient=patient))
-    stack.callback(writer.stop)
-    record = await writer.do(lambda: Record.open(settings.state))
-    stack.push_async_callback(writer.do, record.close)
-    return _Ground(settings=settings, record=record, writer=writer, tell=tell)
-
-
-async def _eyes(ground: _Ground, nudges: Nudges) -> tuple[Sources, Lookout]:
-    """What looks at the world, with what the record remembers of it."""
-    settings, record = ground.settings, ground.record
-    recorded = (await ground.writer.do(record.latest_generation))[1]
-    memories = beside_mirrors(settings.state / "sources")
+def _lookout(
+    settings: Settings, state: State, store: StoreThread, nudges: Nudges, masking: Masking
+) -> Lookout:
+    """What looks at the world, with what the store remembers of it."""
+    memories = recorded_acceptance.recorded(store, settings.state)
     sources = Sources(
-        settings.config, settings.src, settings.state, nudges, memories=memories, recorded=recorded
+        settings.config, settings.src, settings.state, nudges, memories=memories, recorded=state.snapshot
     )
     survey = survey_of(settings)
-    survey.remember(record.memory())
-    return sources, Lookout(sources, survey)
+    survey.remember(state.applied)
+    return Lookout(sources, survey, hide=masking.hide)
 
 
-def _staging(ground: _Ground, sources: Sources, masking: Masking) -> Staging:
-    return Staging(
-        state=ground.settings.state,
-        writer=ground.writer,
-        masking=masking,
-        read=sources.read_src,
-        log_limit=ground.settings.operators.log_limit,
+def _executor(settings: Settings, lookout: Lookout, masking: Masking, store: StoreThread) -> LocalExecutor:
+    operators = settings.operators
+    staging = Staging(
+        state=settings.state, masking=masking, read=lookout.sources.read_src, log_limit=operators.log_limit
     )
-
-
-def _runner(ground: _Ground, staging: Staging, masking: Masking) -> Runner:
-    operators = ground.settings.operators
-    return Runner(
-        state=ground.settings.state,
-        record=ground.record,
-        writer=ground.writer,
+    return LocalExecutor(
+        state=settings.state,
         staging=staging,
         masking=masking,
-        limits=RunLimits(grace=operators.grace, log_limit=operators.log_limit),
-        clock=_CLOCK,
-        tell=ground.tell,
+        limits=Limits(grace=operators.grace, log_limit=operators.log_limit),
+        outage=store.outage,
     )
 
 
-async def _course(
-    ground: _Ground, staging: Staging, runner: Runner, runs: Runs, lookout: Lookout, *, converges: bool
-) -> Course:
-    """The plan in force, beginning where the record says that the last one stood."""
-    settings, record, writer, tell = ground.settings, ground.record, ground.writer, ground.tell
-    policy = policy_of(settings)
-    limits = Limits(parallel=settings.operators.parallel)
-    failures = await _failures(record, writer, settings.operators.retries.max)
-    return Course(
-        gate=Gate(record=record, writer=writer, limits=policy.guard, clock=_CLOCK, tell=tell),
-        rollbacks=Rollbacks(
-            record=record,
-            writer=writer,
-            policy=policy,
-            is_archived=staging.is_archived,
-            clock=_CLOCK,
-            tell=tell,
-        ),
-        machine=Machine(limits, failures=failures, removing=await writer.do(record.known.removing)),
-        retention=settings.retention,
-        seen_before=await writer.do(record.latest_generation),
-        record=record,
-        writer=writer,
-        runner=runner,
-        render=lookout.render,
-        planner=Planner(policy),
-        begin=runs.begin,
-        clock=_CLOCK,
-        tell=tell,
-        converges=converges,
-    )
-
-
-async def _past_settled(ground: _Ground) -> tuple[Path, ...]:
-    """Settles what an earlier paiwatch left; gives the output of its scripts. Raises StoreError where it cannot be cleared away."""
-    state = ground.settings.state
-    try:
-        return await _settle_the_past(ground.record, ground.writer, ground.settings, ground.tell)
-    except OSError as fault:
-        raise StoreError(
-            f"{state}: what an earlier paiwatch left cannot be cleared away: {disk.explain(fault)}"
-        ) from fault
+def _event_loop(
+    settings: Settings,
+    state: State,
+    store: StoreThread,
+    executor: LocalExecutor,
+    planner: PlanningLane,
+    *,
+    tell: Listener,
+) -> EventLoop:
+    pruning = Pruning(settings.retention, state=settings.state, store=store, executor=executor, tell=tell)
+    work = Work(executor=executor, planner=planner, pruning=pruning, outage=store.outage)
+    return EventLoop(state, store=store, work=work, tell=tell, clock=_CLOCK)
 
 
 async def _settle_the_past(
-    record: Record, writer: Writer, settings: Settings, tell: Listener
+    settings: Settings, store: StoreThread, executor: Executor, loop: EventLoop
 ) -> tuple[Path, ...]:
-    """Whatever an earlier paiwatch left: end its scripts before anything else may run, write their ends down; gives their output."""
-    unfinished = await writer.do(record.unfinished)
-    trails = (leftovers.trail_of(run.marker, run.identity) for run in unfinished)
-    ends = (
-        leftovers.end(trail, patience=0, grace=settings.operators.grace, hurry=asyncio.Event())
-        for trail in trails
-    )
-    swept = await asyncio.gather(*ends)
-    failpoint.reach("past.swept")
-    for run, each in zip(unfinished, swept, strict=True):
-        because = "paiwatch ended while it ran"
-        at = _CLOCK.wall()
-        hold = holding.after_interruption(run.step, run.run, run.interrupted, at=at)
-        end = partial(record.interrupt, run.run, at=at, because=because, hold=hold, lingering=each.left)
-        await writer.do(end)
-        tell(
-            RunInterrupted(
-                run=run.run,
-                service=run.service,
-                operator=str(run.operator),
-                ended=each.ended,
-                held=hold is not None,
-            )
-        )
-    await lookback.forget_gone(record, writer)
-    await writer.do(lambda: record.generations.abandon("paiwatch ended before it was done", at=_CLOCK.wall()))
-    await asyncio.to_thread(stage.clear, settings.state)
+    """End what an earlier paiwatch left running before anything else may run, and write that down; gives the output of its scripts.
+
+    Raises StoreError where it cannot be cleared away.
+    """
+    try:
+        recovered = await executor.reattach(loop.state.unfinished.values())
+        await loop.begin(Started(recovered=recovered))
+        await loop.look_back()
+        await asyncio.to_thread(stage.clear, settings.state)
+    except OSError as fault:
+        raise StoreError(
+            f"{settings.state}: what an earlier paiwatch left cannot be cleared away: {disk.explain(fault)}"
+        ) from fault
     failpoint.reach("past.cleared")
-    return await writer.do(record.cut_off)
-
-
-async def _failures(record: Record, writer: Writer, longest: float) -> FailureBook:
-    """The record's failures on the machine's clock. A clock that was set back (power loss) makes nobody rest more than `longest` seconds."""
-    now, wall = _CLOCK.monotonic(), _CLOCK.wall()
-    rows = await writer.do(record.failures.all)
-    return {
-        key: Failures(
-            attempts=row.attempts,
-            not_before=now + min(longest, row.retry_at - wall),
-            quarantined=row.quarantined,
-        )
-        for key, row in rows.items()
-    }
+    return await store.do(lambda opened: opened.cut_off())

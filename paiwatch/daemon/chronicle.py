@@ -4,8 +4,9 @@ import os
 from dataclasses import asdict
 
 from paiwatch import logs
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
 from paiwatch.news import (
+    CommandGiven,
     CommitRefused,
     DaemonMoved,
     GenerationAccepted,
@@ -106,6 +107,10 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             log.warning(
                 logs.PLAN_HELD, digest=plan.digest, **facts, remedy=f"look at it, then: {plan.remedy[1:-1]}"
             )
+        case CommandGiven():
+            facts = {"operator": news.operator, "services": [*news.services], "reason": news.reason}
+            told = {name: value for name, value in facts.items() if value}
+            log.info(logs.COMMAND_GIVEN, verb=news.verb, **told, **news.principal.to_json())
         case PlanApproved(digest=digest):
             log.info(logs.PLAN_APPROVED, digest=digest)
         case RunInterrupted(run=run, service=service, operator=operator, ended=ended, held=held):

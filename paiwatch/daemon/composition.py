@@ -1,6 +1,7 @@
 """Parts that both the daemon and look-only commands make from the settings. Plain constructor calls, nothing else."""
 
 from paiwatch.catalog.service import Retries
+from paiwatch.engine.state import Rules
 from paiwatch.plan.policy import Guard, Policy
 from paiwatch.problem import Severity
 from paiwatch.settings.sections import ClusterModel, Prerequisites, Settings, Undefined
@@ -19,6 +20,11 @@ def policy_of(settings: Settings) -> Policy:
         interrupted=operators.interrupted,
         guard=Guard(max_services=settings.guard.max_services, max_stops=settings.guard.max_stops),
     )
+
+
+def rules_of(settings: Settings, *, converges: bool) -> Rules:
+    """What the engine needs of the settings. `converges` is False for who only carries out one command."""
+    return Rules(policy=policy_of(settings), parallel=settings.operators.parallel, converges=converges)
 
 
 def survey_of(settings: Settings) -> Survey:

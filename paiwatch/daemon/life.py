@@ -16,11 +16,12 @@ from paiwatch.control.desk import Request
 from paiwatch.control.parsing import parse
 from paiwatch.control.peers import local_principal
 from paiwatch.control.server import ControlServer
-from paiwatch.convergence.progress import progress
 from paiwatch.daemon import crew, notify, upkeep
 from paiwatch.daemon.assembly import Parts, assemble
 from paiwatch.daemon.bus import Bus
-from paiwatch.engine.lookout import tell_refusals
+from paiwatch.daemon.lookout import tell_refusals
+from paiwatch.engine.commands import Resume, Suspend
+from paiwatch.engine.progress import progress
 from paiwatch.errors import ConfigError, PaiwatchError
 from paiwatch.news import DaemonMoved, Listener, Phase
 from paiwatch.plan import pins
@@ -66,15 +67,15 @@ def _first(together: BaseExceptionGroup[PaiwatchError]) -> PaiwatchError:
 async def _serve(parts: Parts) -> None:
     stop = asyncio.Event()
     _on_signals(parts, stop)
-    decider, faults, tell = parts.decider, parts.desk.faults, parts.tell
+    loop, faults, tell = parts.loop, parts.desk.faults, parts.tell
     async with asyncio.TaskGroup() as group:
-        deciding = group.create_task(decider.run(), name="decider")
-        looking = upkeep.keep_looking(parts.lookout, parts.nudges, decider, faults=faults, tell=tell)
+        deciding = group.create_task(loop.run(), name="event loop")
+        looking = upkeep.keep_looking(parts.lookout, parts.nudges, loop, faults=faults, tell=tell)
         chores = (
             looking,
-            upkeep.announce(decider, faults=faults, tell=tell),
-            upkeep.feed_watchdog(decider),
-            upkeep.keep_looking_back(decider, parts.desk.record, parts.desk.writer),
+            upkeep.announce(loop, faults=faults, tell=tell),
+            upkeep.feed_watchdog(loop),
+            upkeep.keep_looking_back(loop),
         )
         tasks = [group.create_task(chore) for chore in (*chores, stop.wait())]
         await asyncio.wait({deciding, tasks[-1]}, return_when=asyncio.FIRST_COMPLETED)
@@ -84,7 +85,7 @@ async def _serve(parts: Parts) -> None:
         tell(DaemonMoved(phase=Phase.STOPPING))
         for task in tasks:
             task.cancel()
-        decider.drain()
+        loop.drain()
         await upkeep.ask_for_time(deciding)
 
 
@@ -93,7 +94,7 @@ def _on_signals(parts: Parts, stop: asyncio.Event) -> None:
 
     def on_stop() -> None:
         if stop.is_set():
-            parts.decider.cut_short()
+            parts.loop.cut_short()
         stop.set()
 
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -125,21 +126,18 @@ async def once(settings: Settings, scrubber: Scrubber, listen: Listener) -> Conv
     bus.observe(listen)  # a terminal, perhaps, that goes away: no reason to end what runs
     async with (
         assemble(settings, command="once", bus=bus, scrubber=scrubber, converges=True) as parts,
-        _deciding(parts),
+        _turning(parts),
     ):
         desired = await parts.lookout.look()
         refusals = parts.lookout.observation.refusals
         tell_refusals({}, refusals, parts.tell)
-        await parts.decider.saw(desired)
+        await parts.loop.saw(desired)
         if desired.is_broken:
             raise ConfigError("the trees cannot be used; the last good state stays", errors(desired.problems))
-        succeeded = await parts.decider.wait_until_idle() and not refusals
-        held = tuple(
-            str(step) for step, at in progress(parts.decider.course.machine).items() if at.state == "held"
-        )
-        held_plan = parts.decider.course.held
-        memory = parts.desk.record.memory()
-        rolled_back = tuple(sorted(pins.pinned(memory)))
+        succeeded = await parts.loop.wait_until_idle() and not refusals
+        held = tuple(str(step) for step, at in progress(parts.loop.state).items() if at.state == "held")
+        held_plan = parts.loop.state.held_plan
+        rolled_back = tuple(sorted(pins.pinned(parts.loop.state.applied)))
         problems = errors(desired.problems)
         return Converged(
             succeeded=succeeded and held_plan is None and not rolled_back and not problems,
@@ -157,20 +155,25 @@ async def obey(
     command = parse(request)
     async with (
         assemble(
-            settings, command=str(request["verb"]), bus=Bus(), scrubber=scrubber, converges=False
+            settings,
+            command=str(request["verb"]),
+            bus=Bus(),
+            scrubber=scrubber,
+            converges=False,
+            recovers=not isinstance(command, Suspend | Resume),  # these work though nothing else does
         ) as parts,
-        _deciding(parts),
+        _turning(parts),
     ):
         if isinstance(command, commands.NEED_THE_TREE):
-            await parts.decider.saw(await parts.lookout.look())
+            await parts.loop.saw(await parts.lookout.look())
         async for reply in commands.carry_out(parts.desk, command, await local_principal()):
             hear(reply)
 
 
 @asynccontextmanager
-async def _deciding(parts: Parts) -> AsyncIterator[None]:
-    """The decider runs while the block does; ^C and TERM end it and what it runs. A decider that cannot go on ends the block."""
-    deciding = asyncio.create_task(parts.decider.run(), name="decider")
+async def _turning(parts: Parts) -> AsyncIterator[None]:
+    """The event loop turns while the block does; ^C and TERM end it and what it runs. One that cannot go on ends the block."""
+    deciding = asyncio.create_task(parts.loop.run(), name="event loop")
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -185,9 +188,9 @@ async def _deciding(parts: Parts) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        parts.decider.cut_short()
+        parts.loop.cut_short()
         raise
     finally:
         is_left = True
-        parts.decider.drain()
+        parts.loop.drain()
         await deciding

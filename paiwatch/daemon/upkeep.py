@@ -9,11 +9,10 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 
 from paiwatch import logs
-from paiwatch.daemon import notify
-from paiwatch.engine import lookback
-from paiwatch.engine.decider import Decider
-from paiwatch.engine.lookout import Lookout, tell_refusals
-from paiwatch.engine.writer import Writer
+from paiwatch.daemon import lookback, notify
+from paiwatch.daemon.event_loop import EventLoop
+from paiwatch.daemon.lookout import Lookout, tell_refusals
+from paiwatch.engine.events import LingeringEnded
 from paiwatch.errors import StalledError, StoreError, TransientError
 from paiwatch.news import (
     CommitRefused,
@@ -27,9 +26,8 @@ from paiwatch.news import (
     StateFailed,
     StateRecovered,
 )
-from paiwatch.record.store import Record
 from paiwatch.sources.nudge import POLL, Nudges
-from paiwatch.sources.rules import Refusal
+from paiwatch.sources.refused_commit import Refusal
 
 #: Seconds between requests to systemd for more start or stop time.
 EXTEND_EVERY = 10.0
@@ -44,15 +42,15 @@ _LONGEST_REST = 8  # times that, or polls that do not count, at most
 
 
 async def keep_looking(
-    lookout: Lookout, nudges: Nudges, decider: Decider, *, faults: MutableMapping[str, str], tell: Listener
+    lookout: Lookout, nudges: Nudges, loop: EventLoop, *, faults: MutableMapping[str, str], tell: Listener
 ) -> None:
-    """Look, tell the decider, wait for a nudge, for ever. A failed look is told once and tried again by itself, ever more rarely."""
+    """Look, tell the event loop, wait for a nudge, for ever. A failed look is told once and tried again by itself, ever more rarely."""
     lookout.sources.start()
     failing, failures = "", 0
     refused: Mapping[str, Refusal] = {}
     while True:
         try:
-            await decider.saw(await lookout.look())
+            await loop.saw(await lookout.look())
         except (TransientError, StalledError) as fault:
             if str(fault) != failing:
                 tell(LookFailed(message=str(fault)))
@@ -90,11 +88,11 @@ async def _next(nudges: Nudges) -> frozenset[str]:
     return why
 
 
-async def announce(decider: Decider, *, faults: MutableMapping[str, str], tell: Listener) -> None:
+async def announce(loop: EventLoop, *, faults: MutableMapping[str, str], tell: Listener) -> None:
     """READY once the first plan is made; until then systemd is asked for patience."""
-    planned = decider.course.planned
+    planned = loop.planned
     while not planned.is_set():
-        doing = decider.outage or faults.get("sources", "reading the trees")
+        doing = loop.outage or faults.get("sources", "reading the trees")
         notify.send(notify.extend(3 * EXTEND_EVERY), notify.status(doing), environ=os.environ)
         with suppress(TimeoutError):
             async with asyncio.timeout(EXTEND_EVERY):
@@ -103,31 +101,25 @@ async def announce(decider: Decider, *, faults: MutableMapping[str, str], tell: 
     tell(DaemonMoved(phase=Phase.READY))
 
 
-async def keep_looking_back(decider: Decider, record: Record, writer: Writer) -> None:
+async def keep_looking_back(loop: EventLoop) -> None:
     """Let services go on whose processes nobody could end, once those are gone. A round costs nothing while there are none."""
-
-    async def let_go() -> None:
-        if await lookback.forget_gone(record, writer):
-            await decider.course.refresh_holds()
-
     while True:
         await asyncio.sleep(_LOOK_BACK)
-        if record.lingering.all:
-            with suppress(StoreError):  # the disk is full: the next look tries again
-                await decider.between_events(let_go)
+        if loop.state.lingering and (gone := await lookback.find_gone(loop.state.lingering.values())):
+            loop.post(LingeringEnded(runs=gone))
 
 
-async def feed_watchdog(decider: Decider) -> None:
-    """Tell systemd that the decider still decides: each message has gone through its inbox. A living loop alone proves nothing."""
+async def feed_watchdog(loop: EventLoop) -> None:
+    """Tell systemd that the event loop still turns: each message has gone through its queue. A living loop alone proves nothing."""
     interval, tries = notify.watchdog_interval(os.environ, os.getpid()), 0
     while interval is not None:
         try:
-            await decider.between_events(_nothing)
+            await loop.pulse()
         except StoreError:  # it waits for the disk, and lives as long as it tries again
-            if tries == decider.tries:
+            if tries == loop.tries:
                 await asyncio.sleep(1)
                 continue
-        tries = decider.tries
+        tries = loop.tries
         notify.send(notify.WATCHDOG, environ=os.environ)
         await asyncio.sleep(interval)
 
@@ -148,7 +140,3 @@ async def ask_for_time(task: "asyncio.Task[None]") -> None:
     while not task.done():
         notify.send(notify.extend(3 * EXTEND_EVERY), environ=os.environ)
         await asyncio.wait({task}, timeout=EXTEND_EVERY)
-
-
-async def _nothing() -> None:
-    pass

@@ -1,5 +1,6 @@
-"""The one task that owns the state, and all that it sets in motion: looks, plans in force, runs, writes to the record.
+"""The engine: everything that decides while paiwatch lives, as one pure function over one value. PURE.
 
-Here belong: feeding the pure rooms (`plan`, `convergence`) and carrying out what they say. Not here: deciding what should run, or how a
-script or a repository works. Neighbours: `survey` looks for it, `operators` run for it, `record` remembers; `daemon` starts it.
+Here belong: the state, what can happen to it (events), what that makes of it (transitions), and what is wanted of the world then
+(effects, changes). Not here: clocks, files, processes, SQL, or how a plan is made. Neighbours: `plan` before it; `record`
+writes its changes, `execution` carries out its effects, `daemon` drives it.
 """

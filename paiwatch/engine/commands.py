@@ -90,16 +90,7 @@ class Follow:
     service: str = ""
 
 
-Command = (
-    Service
-    | Rollback
-    | Retry
-    | Suspend
-    | Resume
-    | Adopt
-    | Approve
-    | AcceptRewrite
-    | Nudge
-    | Progress
-    | Follow
-)
+#: What changes the state, and so goes through the engine.
+Act = Service | Rollback | Retry | Suspend | Resume | Adopt | Approve
+
+Command = Act | AcceptRewrite | Nudge | Progress | Follow

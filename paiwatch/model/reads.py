@@ -104,6 +104,9 @@ class Sight:
     `secret` matches names of keys whose values are masked in `Read.shown`; `hidden` are those values, so that others that
     hold one are masked too. `doubts` are part of what is seen: an answer
     that depends on a doubtful place changes with the doubt.
+
+    Several threads may ask it: an answer follows from the question alone, so one that two of them find at once, or that one
+    forgets while another asks, costs time and nothing else.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from paiwatch.operators.run import Identity
+from paiwatch.domain.run import Identity
 
 _PROC = Path("/proc")
 _KILLING = 5.0  # seconds after which a process that even KILL does not end is given up

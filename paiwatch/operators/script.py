@@ -15,12 +15,12 @@ from enum import Enum, auto
 from signal import Signals
 
 from paiwatch import disk
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Identity, Outcome, RunResult
 from paiwatch.failpoint import reach
 from paiwatch.operators import leftovers, output, parting
 from paiwatch.operators.leftovers import Swept, Trail
 from paiwatch.operators.output import Scrub
-from paiwatch.operators.run import Identity, RunOrder, RunResult
+from paiwatch.operators.run import RunOrder
 from paiwatch.operators.witness import Witness
 
 _BASH = "/bin/bash"

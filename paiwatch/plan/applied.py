@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from paiwatch.domain import run_spec
+from paiwatch.domain.principal import Principal
 from paiwatch.domain.run_spec import Operator, RunSpec
 from paiwatch.releases.release import Read, ReleaseFile
 from paiwatch.snapshot import Entry
@@ -32,7 +33,7 @@ DOWN = frozenset({HeldBy.STOPPED, HeldBy.DELETED})
 class Hold:
     """A service that waits for a person. `digest` is set for quarantine only: another release is not held.
 
-    `done` is False while what a person asked for (a stop, a delete) has not succeeded: what is up then is not known.
+    `principal` is the person who placed it, if one did. `done` is False while what a person asked for (a stop, a delete) has not succeeded: what is up then is not known.
     """
 
     service: str
@@ -41,6 +42,7 @@ class Hold:
     since: float  # epoch seconds
     digest: str = ""
     done: bool = True
+    principal: Principal | None = None
 
 
 class PinnedBy(StrEnum):

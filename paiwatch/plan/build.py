@@ -1,4 +1,4 @@
-"""Build: the target, the memory and the policy become one Plan. PURE; convergence carries it out."""
+"""Build: the target, the memory and the policy become one Plan. PURE; the engine decides when it runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

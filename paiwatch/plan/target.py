@@ -12,7 +12,7 @@ from paiwatch.plan import graph
 from paiwatch.plan.applied import Memory, Pin
 from paiwatch.plan.pins import exists, pinned, tell, void
 from paiwatch.problem import Problem, Severity, errors
-from paiwatch.releases.release import Desired, OnDemand, Release
+from paiwatch.releases.release import Desired, Release
 from paiwatch.snapshot import Snapshot
 
 
@@ -102,12 +102,12 @@ def _service(service: Service, archived: RunSpec) -> Service:
 
 def _release(name: str, of_tree: Release | None, pin: Pin) -> Release:
     archived = pin.release
-    rendered = frozenset(of_tree.rendered if of_tree is not None else ()).intersection(archived.files)
+    rendered = of_tree.rendered if of_tree is not None else frozenset[str]()
     return Release(
         service=name,
         digest=archived.digest,
         files=archived.files,
-        rendered=OnDemand(rendered),
+        rendered=rendered.intersection(archived.files),
         reads=archived.reads,
         watched=archived.watched,
         instead_of=pin.instead_of,

@@ -14,7 +14,7 @@ from pathlib import Path
 from paiwatch import disk, private
 from paiwatch.errors import DamagedError, StalledError, StoreError
 from paiwatch.failpoint import reach
-from paiwatch.releases.release import Release
+from paiwatch.releases.release import Release, RenderedFiles
 from paiwatch.snapshot import Mode, blob_id
 
 #: Files of a release by path in the deploy folder: kind and bytes (of a link: its target).
@@ -39,24 +39,25 @@ class Archive:
 
     def keep(
         self,
-        release: Release,
+        files: RenderedFiles,
         blobs: Mapping[str, bytes],
         *,
         secrets: Collection[str] = (),
         anew: bool = False,
     ) -> None:
-        """Keep it, unless it is kept (`anew`: in its place); durable on return. `blobs` has the bytes of its `static_ids`.
+        """Keep the release, unless it is kept (`anew`: in its place); durable on return. `blobs` has the bytes of its `static_ids`.
 
         `secrets` are the secret values in its files: they must stay hidden when the configuration has others.
         """
-        folder = self._folder(release.digest)
-        if self.has(release.digest) and not anew:
+        digest = files.release.digest
+        folder = self._folder(digest)
+        if self.has(digest) and not anew:
             return
         try:
             private.make_folder(self._root, durable=True)
             unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self._root))
             try:
-                self._write(unfinished, release, blobs, secrets)
+                self._write(unfinished, files, blobs, secrets)
                 self._publish(unfinished, folder)
             finally:
                 private.remove_tree(unfinished)
@@ -105,16 +106,16 @@ class Archive:
         return self._root / digest
 
     def _write(
-        self, folder: Path, release: Release, blobs: Mapping[str, bytes], secrets: Collection[str]
+        self, folder: Path, files: RenderedFiles, blobs: Mapping[str, bytes], secrets: Collection[str]
     ) -> None:
-        top = folder / _FILES
+        release, top = files.release, folder / _FILES
         private.make_folder(top)
         folders = {folder, top}
         for path, file in sorted(release.files.items()):
             target = top / path
             if ".." in target.parts:
                 raise StalledError(f"{folder}: {path} leaves the release; rename the file")
-            content = release.rendered[path] if path in release.rendered else blobs[file.oid]
+            content = files.contents[path] if path in release.rendered else blobs[file.oid]
             private.make_folder(target.parent)
             folders.update(parent for parent in target.parents if parent.is_relative_to(top))
             private.write_file(target, content, mode=_MODES.get(file.mode, 0o600), durable=True)
@@ -141,7 +142,7 @@ def _unreadable(place: Path, error: Exception) -> StoreError:
 
 
 def static_ids(release: Release) -> frozenset[str]:
-    """Content ids of the files whose bytes are not in the release itself: what `keep` must be given."""
+    """Content ids of the files that are not rendered: what `keep` must be given."""
     return frozenset(file.oid for path, file in release.files.items() if path not in release.rendered)
 
 

@@ -3,18 +3,20 @@
 Loads SQLAlchemy only when there is a record to read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from paiwatch.engine.changes import Failure
 from paiwatch.errors import StoreError
 from paiwatch.plan.applied import HeldBy, Hold, Memory
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record import layout
-from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
+from paiwatch.record.rows import AcceptanceRow, GenerationRow, RunRow, StepRow
 
 if TYPE_CHECKING:
+    from paiwatch.record.event_rows import EventPage, EventRow
     from paiwatch.record.reader import Reader
 
 
@@ -26,14 +28,17 @@ class History:
         self._reader = reader
 
     @classmethod
-    def open(cls, state: Path) -> Self:
-        """The history of this state folder; needs no lock, writes nothing. Raises StoreError, also when it was lost."""
+    def open(cls, state: Path, *, judged: Collection[Path] = ()) -> Self:
+        """The history of this state folder; needs no lock, writes nothing. See layout.loss for `judged`.
+
+        Raises StoreError, also when it was lost.
+        """
         reader = None
         if layout.record_file(state).exists():
             from paiwatch.record.reader import open_reader  # noqa: PLC0415 (SQLAlchemy takes 120 ms)
 
             reader = open_reader(state)
-        if reader is None and (told := layout.loss(state)):
+        if reader is None and (told := layout.loss(state, judged)):
             raise StoreError(told)
         return cls(state, reader)
 
@@ -74,9 +79,48 @@ class History:
         """What is applied, by service."""
         return self._reader.applied() if self._reader else {}
 
-    def failures(self) -> Mapping[tuple[str, str], FailureRow]:
+    def failures(self) -> Mapping[tuple[str, str], Failure]:
         """Failures in a row, by service and release digest."""
         return self._reader.failures() if self._reader else {}
+
+    def events(
+        self,
+        *,
+        since: int = 0,
+        after: float = 0.0,
+        service: str | None = None,
+        kind: str | None = None,
+        limit: int = 1000,
+    ) -> "tuple[EventRow, ...]":
+        """What happened, oldest first: with a number greater than `since`, from the moment `after` (epoch seconds) on.
+
+        Of one service: also what was done to several at once, or to all, if it is among them.
+        """
+        if self._reader is None:
+            return ()
+        return self._reader.events(since=since, after=after, service=service, kind=kind, limit=limit)
+
+    def last_events(
+        self, *, service: str | None = None, kind: str | None = None, limit: int = 50
+    ) -> "tuple[EventRow, ...]":
+        """What happened last, the oldest of that first."""
+        return self._reader.last_events(service=service, kind=kind, limit=limit) if self._reader else ()
+
+    def event_page(self, *, since: int, service: str | None = None, limit: int = 1000) -> "EventPage":
+        """What has a number greater than `since`, and from where to where the record reaches at that moment."""
+        from paiwatch.record.event_rows import EventPage  # noqa: PLC0415 (without a record little is loaded)
+
+        if self._reader is None:
+            return EventPage()
+        return self._reader.event_page(since=since, service=service, limit=limit)
+
+    def last_event(self) -> int:
+        """The number of what happened last, 0 before the first."""
+        return self._reader.last_event() if self._reader else 0
+
+    def acceptance(self, source: str) -> AcceptanceRow | None:
+        """What a source with rules accepted and refused last, by the name of its mirror."""
+        return self._reader.acceptance(source) if self._reader else None
 
     def absent(self) -> Mapping[str, str]:
         """Services gone from the tree that stay as they are, each with the name that it seems to have now ("" for none)."""

@@ -3,6 +3,7 @@
 state/ ── lock · record.db · archive/<digest>/ · runs/<service>/<run>.log · stages/<run>/ · surroundings/<digest>/
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from paiwatch.errors import ConfigError
@@ -18,14 +19,35 @@ def archive_folder(state: Path) -> Path:
     return state / "archive"
 
 
-def loss(state: Path) -> str:
-    """What to tell of a record that is not there, though there was one; "" when there never was."""
+def loss(state: Path, judged: Collection[Path] = ()) -> str:
+    """What to tell of a record that is not there, though there was one; "" when there never was.
+
+    `judged` are the mirrors of the sources with rules: the record comes before they do, and only it knows their last good commits.
+    """
+    signs = {home: _of_mirror(home) for home in judged if home.is_dir()}
     archive = archive_folder(state)
-    if not any(archive.glob("[!.]*")):
+    if any(archive.glob("[!.]*")):
+        signs = {archive: _of_archive(archive), **signs}
+    if not signs:
         return ""
+    found, remedies = (", and ".join(texts) for texts in zip(*signs.values(), strict=True))
     return (
-        f"{record_file(state)}: missing or empty, but there are archived releases: put a back-up of it in its place; "
-        f"to begin anew, with every service started again, move {archive} away"
+        f"{record_file(state)}: missing or empty, but {found}: put a back-up of it in its place; {remedies}"
+    )
+
+
+def _of_archive(archive: Path) -> tuple[str, str]:
+    """What it is a sign of, and how to begin anew without the record."""
+    return (
+        "there are archived releases",
+        f"to begin anew, with every service started again, move {archive} away",
+    )
+
+
+def _of_mirror(home: Path) -> tuple[str, str]:
+    return (
+        f"{home} mirrors a source with rules, whose last good commit nobody else knows",
+        f"to trust what its branch has now, look at that and move {home} away",
     )
 
 

@@ -7,18 +7,19 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
+from paiwatch import logs
 from paiwatch.catalog.service import Operator
-from paiwatch.convergence.events import Outcome
-from paiwatch.plan.applied import Applied, Hold
+from paiwatch.domain.run import Outcome
+from paiwatch.engine.changes import Failure
+from paiwatch.plan.applied import EVERYTHING, Applied, Hold
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.plan.plan import Kind
-from paiwatch.record import encoding, layout, lingering, rollbacks
-from paiwatch.record.absent import read_absent
-from paiwatch.record.approvals import read_held
+from paiwatch.record import acceptances, encoding, event_rows, formers, layout, loading
 from paiwatch.record.dialects import sqlite
-from paiwatch.record.encoding import seconds
-from paiwatch.record.rows import FailureRow, GenerationRow, RunRow, StepRow
-from paiwatch.record.schema import failures, generations, holds, runs, steps
+from paiwatch.record.encoding import milliseconds, seconds
+from paiwatch.record.event_rows import EventPage, EventRow
+from paiwatch.record.rows import AcceptanceRow, GenerationRow, RunRow, StepRow
+from paiwatch.record.schema import events, generations, runs, steps
 from paiwatch.snapshot import Revision
 
 
@@ -77,29 +78,64 @@ class Reader:
     def applied(self) -> Mapping[str, Applied]:
         """By service."""
         with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
-            return rollbacks.read_applied(self._connection)
+            return formers.read_applied(self._connection)
+
+    def acceptance(self, source: str) -> AcceptanceRow | None:
+        """Of one source, by the name of its mirror."""
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
+            return acceptances.read(self._connection).get(source)
 
     def absent(self) -> Mapping[str, str]:
         """Services gone from the tree that stay as they are, each with the name that it seems to have now."""
         with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
-            return read_absent(self._connection)
+            return loading.read_retained(self._connection)
 
     def held_plan(self) -> HeldPlan | None:
         """The plan that waits for an approval."""
         with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
-            return read_held(self._connection)
+            return loading.read_held_plan(self._connection)
 
     def holds(self) -> dict[str, Hold]:
         """Persons' holds by service; before those, what lingers."""
-        rows = self._all(select(holds).order_by(holds.c.service))
-        found = {row["service"]: encoding.hold_from_row(dict(row)) for row in rows}
         with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
-            return found | {each.hold.service: each.hold for each in lingering.read(self._connection)}
+            found = loading.read_holds(self._connection)
+            lingering = loading.read_lingering(self._connection)
+        return found | {each.step.service: each.hold for each in lingering.values()}
 
-    def failures(self) -> Mapping[tuple[str, str], FailureRow]:
+    def failures(self) -> Mapping[tuple[str, str], Failure]:
         """By service and release digest."""
-        rows = self._all(select(failures).order_by(*failures.primary_key))
-        return {(row["service"], row["digest"]): encoding.failure_from_row(dict(row)) for row in rows}
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
+            found = loading.read_failures(self._connection)
+        return {(failure.service, failure.digest): failure for failure in found}
+
+    def events(
+        self, *, since: int, after: float, service: str | None, kind: str | None, limit: int
+    ) -> tuple[EventRow, ...]:
+        """Those with a greater number, from this moment on, oldest first."""
+        chosen = _events(service=service, kind=kind)
+        chosen = chosen.where(events.c.seq > since, events.c.at >= milliseconds(after))
+        rows = self._all(chosen.order_by(events.c.seq).limit(limit))
+        return tuple(event_rows.from_row(dict(row)) for row in rows)
+
+    def last_events(self, *, service: str | None, kind: str | None, limit: int) -> tuple[EventRow, ...]:
+        """The newest, oldest of them first."""
+        chosen = _events(service=service, kind=kind).order_by(events.c.seq.desc()).limit(limit)
+        return tuple(event_rows.from_row(dict(row)) for row in reversed(self._all(chosen)))
+
+    def event_page(self, *, since: int, service: str | None, limit: int) -> EventPage:
+        """Those with a greater number, oldest first, and what there is beside them at that moment."""
+        chosen = _events(service=service, kind=None).where(events.c.seq > since).order_by(events.c.seq)
+        ends = select(func.min(events.c.seq), func.max(events.c.seq))
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
+            rows = self._connection.execute(chosen.limit(limit)).mappings().all()
+            oldest, newest = self._connection.execute(ends).one()
+        found = tuple(event_rows.from_row(dict(row)) for row in rows)
+        return EventPage(events=found, oldest=oldest or 0, newest=newest or 0)
+
+    def last_event(self) -> int:
+        """The newest number, 0 before the first."""
+        with sqlite.faults(layout.record_file(self._state)), self._connection.begin():
+            return int(self._connection.execute(select(func.max(events.c.seq))).scalar_one() or 0)
 
     def _run(self, row: RowMapping) -> RunRow:
         return RunRow(
@@ -128,6 +164,25 @@ class Reader:
 def _generations() -> Select[Any]:
     counted = select(func.count()).where(steps.c.generation == generations.c.id).scalar_subquery()
     return select(generations, counted.label("steps"))
+
+
+def _events(*, service: str | None, kind: str | None) -> Select[Any]:
+    """Of one service: also what was done to several at once, or to all, if it is among them."""
+    chosen = select(events)
+    if kind is not None:
+        chosen = chosen.where(events.c.kind == kind)
+    if service is None:
+        return chosen
+    named = events.c.data.contains(encoding.to_json(service), autoescape=True)
+    is_for_all = events.c.data.contains('"verb":"retry","services":[]') & (
+        events.c.kind == logs.COMMAND_GIVEN
+    )
+    of_several = events.c.kind.in_(_OF_SEVERAL) & (named | is_for_all)
+    return chosen.where(events.c.service.in_([service, EVERYTHING]) | of_several)
+
+
+#: Kinds that may name other services than the one in their column.
+_OF_SEVERAL = (logs.COMMAND_GIVEN, logs.PLAN_HELD, logs.SERVICE_ROLLED_BACK)
 
 
 def _runs() -> Select[Any]:

@@ -1,8 +1,34 @@
-"""What retention no longer keeps: runs beyond so many for each service, and old generations that no run refers to."""
+"""What retention no longer keeps: runs and releases beyond so many for each service, old events, and generations that no run refers to."""
 
 from sqlalchemy import Connection, delete, func, select
 
-from paiwatch.record.schema import generations, runs, steps
+from paiwatch.domain.run import Outcome
+from paiwatch.record import formers
+from paiwatch.record.schema import applied, events, generations, runs, steps
+
+
+def prune(
+    connection: Connection, *, keep_runs: int, keep_generations: int, keep_releases: int, keep_events: int
+) -> tuple[list[tuple[str, int]], frozenset[str]]:
+    """Delete what is older; gives the runs deleted, and the digests of all releases that are still needed."""
+    gone = prune_runs(connection, keep_runs)
+    prune_generations(connection, keep_generations)
+    needed = formers.prune(connection, keep_releases)
+    newest = connection.execute(select(func.max(events.c.seq))).scalar_one() or 0
+    connection.execute(delete(events).where(events.c.seq <= newest - keep_events))
+    for column in (applied.c.digest, applied.c.touched):
+        needed |= frozenset(connection.execute(select(column).where(column != "")).scalars())
+    under_way = select(runs.c.digest).where(runs.c.ended.is_(None))
+    return gone, needed | frozenset(connection.execute(under_way).scalars())
+
+
+def cut_off(connection: Connection) -> list[tuple[str, int]]:
+    """Service and run, where a service's newest run was cut off."""
+    newest = select(func.max(runs.c.id)).group_by(runs.c.service)
+    chosen = select(runs.c.service, runs.c.id).where(
+        runs.c.outcome == str(Outcome.INTERRUPTED), runs.c.id.in_(newest)
+    )
+    return [(row.service, row.id) for row in connection.execute(chosen)]
 
 
 def prune_runs(connection: Connection, keep: int) -> list[tuple[str, int]]:

@@ -3,52 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from paiwatch.catalog.service import OnInterruption, Operator
-from paiwatch.convergence.events import Outcome
-from paiwatch.operators.run import Identity
-from paiwatch.plan.plan import Kind, Reason, StepId
+from paiwatch.catalog.service import Operator
+from paiwatch.domain.run import Outcome
+from paiwatch.plan.plan import Kind, Reason
 from paiwatch.snapshot import Revision
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """A run whose intent is written. `marker` is its PAIWATCH_RUN_ID, unique for good; output belongs into `log`."""
-
-    run: int
-    marker: str
-    log: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unfinished:
-    """A run that began and has no end: its paiwatch died. `identity` is None when it died before it knew the process."""
-
-    run: int
-    generation: int
-    service: str
-    operator: Operator
-    marker: str
-    identity: Identity | None
-    log: Path
-    interrupted: OnInterruption
-
-    @property
-    def step(self) -> StepId:
-        """The step that was tried."""
-        return StepId(service=self.service, operator=self.operator)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureRow:
-    """What failed in a row for one release. `retry_at` is the earliest next try; `because` is the last message."""
-
-    service: str
-    digest: str
-    attempts: int
-    retry_at: float
-    quarantined: bool
-    since: float  # of the quarantine, 0 without one
-    because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +72,12 @@ class RunRow:
     reasons: tuple[Reason, ...]
     log: Path
     newest: tuple[Revision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptanceRow:
+    """Of one source, by its mirror's name: the commit accepted last (JSON, "" for none yet) and what is refused ("" for nothing)."""
+
+    source: str
+    accepted: str = ""
+    refused: str = ""

@@ -1,22 +1,24 @@
 """A deploy folder, its texts and cluster_cfg become a Release, or the problems that prevent it. PURE.
 
-Whether templates and scripts exist at all is the catalog's business; this renders what is listed and there.
+Whether templates and scripts exist at all is the catalog's business; this renders what is listed and there. Whether that may be
+run is the business of lints: between `draft` and `assemble` somebody asks them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from types import MappingProxyType
 
 from paiwatch.catalog.service import Service
 from paiwatch.model.reads import Read, Sight
 from paiwatch.problem import Problem
-from paiwatch.releases.checks import doubtful, ruled
+from paiwatch.releases.affinity import Yaml
+from paiwatch.releases.deploy_rules import ruled
 from paiwatch.releases.digest import release_digest
 from paiwatch.releases.environment import Text
-from paiwatch.releases.release import Release, ReleaseFile
+from paiwatch.releases.release import Release, ReleaseFile, RenderedFiles
 from paiwatch.releases.render import Rendered, Renderer, Sheet
-from paiwatch.releases.splices import is_yaml, misread
 from paiwatch.snapshot import Entry, Mode, blob_id
 
 SUFFIX = ".template"
@@ -25,11 +27,30 @@ _FILES = frozenset({Mode.FILE, Mode.EXECUTABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assembled:
-    """Either a release with the bytes of its rendered files, or no release and the problems why."""
+class Draft:
+    """What the templates of one service made, as they made it: no lint has seen it, and deploy-rules are not in it yet.
 
-    release: Release | None
+    `made` is by rendered name, in their order; `unreadable` are the problems of templates that are no text.
+    """
+
+    service: Service
+    entries: Mapping[str, Entry]
+    sheet: Sheet
+    made: Mapping[str, Rendered | Problem]
+    unreadable: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """Either the rendered files with their release, or none and the problems why."""
+
+    rendered: RenderedFiles | None
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def release(self) -> Release | None:
+        """The release without bytes, for who keeps very many."""
+        return None if self.rendered is None else self.rendered.release
 
 
 def template_oids(service: Service, entries: Mapping[str, Entry]) -> frozenset[str]:
@@ -54,6 +75,49 @@ def sheet_of(
     return Sheet(service=service.name, deploy=service.deploy, texts=texts, facts=_facts(service)), problems
 
 
+def draft(
+    service: Service,
+    entries: Mapping[str, Entry],
+    *,
+    contents: Mapping[str, bytes],
+    sight: Sight,
+    renderer: Renderer,
+) -> Draft:
+    """All templates of this service, rendered. `contents` has at least `template_oids` and `included_oids` by content id."""
+    sheet, problems = sheet_of(service, entries, contents)
+    made = {
+        target: renderer.render(target + SUFFIX, sheet, sight.cluster_cfg)
+        for target in sorted(_sources(service, entries))
+        if target + SUFFIX in sheet.texts
+    }
+    return Draft(service=service, entries=entries, sheet=sheet, made=made, unreadable=tuple(problems))
+
+
+def assemble(
+    drafted: Draft,
+    sight: Sight,
+    yaml: Yaml | None,
+    told: Mapping[str, Sequence[Problem]] = MappingProxyType({}),
+) -> Assembled:
+    """The release of this draft. What is `told` of a file, by rendered name, is told in place of its own problem.
+
+    With `yaml`, deploy-rules place what was rendered.
+    """
+    rendered: dict[str, Rendered] = {}
+    problems = list(drafted.unreadable)
+    for target, made in drafted.made.items():
+        outcome = told.get(target) or _placed(made, target, drafted.service, yaml)
+        if isinstance(outcome, Rendered):
+            rendered[target] = outcome
+        else:
+            known = {problem.message for problem in problems}
+            problems += [problem for problem in outcome if problem.message not in known]
+    if problems:
+        return Assembled(rendered=None, problems=tuple(sorted(problems)))
+    contents = {target: made.content for target, made in rendered.items()}
+    return Assembled(rendered=RenderedFiles(_release(drafted, rendered, sight), contents))
+
+
 def release_of(
     service: Service,
     entries: Mapping[str, Entry],
@@ -62,63 +126,37 @@ def release_of(
     sight: Sight,
     renderer: Renderer,
 ) -> Assembled:
-    """The release of this service. `contents` has at least `template_oids` and `included_oids` by content id."""
-    sheet, problems = sheet_of(service, entries, contents)
-    rendered: dict[str, Rendered] = {}
-    for target in sorted(_sources(service, entries)):
-        if target + SUFFIX in sheet.texts:
-            outcome = _outcome(service, target, sheet, sight, renderer)
-            if isinstance(outcome, Rendered):
-                rendered[target] = outcome
-            else:
-                problems += [
-                    one for one in outcome if one.message not in {known.message for known in problems}
-                ]
-    if problems:
-        return Assembled(release=None, problems=tuple(sorted(problems)))
-    return Assembled(release=_release(service, entries, rendered, sight))
+    """The release of this service as its templates make it, which no lint has seen; arguments as in `draft`."""
+    drafted = draft(service, entries, contents=contents, sight=sight, renderer=renderer)
+    return assemble(drafted, sight, renderer.yaml)
 
 
-def watching(assembled: Assembled, watched: Mapping[str, Entry]) -> Assembled:
+def watching(release: Release, watched: Mapping[str, Entry]) -> Release:
     """The same with these files (by path from the tree's root) as the watched ones."""
-    release = assembled.release
-    if release is None or release.watched == watched:
-        return assembled
-    digest = release_digest(release.files, watched)
-    return replace(assembled, release=replace(release, watched=watched, digest=digest))
+    if release.watched == watched:
+        return release
+    return replace(release, watched=watched, digest=release_digest(release.files, watched))
 
 
-def _outcome(
-    service: Service, target: str, sheet: Sheet, sight: Sight, renderer: Renderer
-) -> Rendered | list[Problem]:
-    """One file, rendered, with nothing doubtful in it and placed where deploy-rules say; or why not."""
-    name = target + SUFFIX
-    outcome = renderer.render(name, sheet, sight.cluster_cfg)
-    if found := doubtful(outcome, name, sheet, sight, renderer):
-        return found
-    if isinstance(outcome, Problem):
-        return [outcome]
-    if renderer.yaml is None:
-        return outcome
-    if is_yaml(target) and (
-        found := misread(outcome, name, sheet, sight=sight, renderer=renderer, yaml=renderer.yaml)
-    ):
-        return found
-    placed = ruled(outcome, target, service, renderer.yaml)
-    return placed if isinstance(placed, Rendered) else [placed]
+def _placed(
+    made: Rendered | Problem, target: str, service: Service, yaml: Yaml | None
+) -> Rendered | tuple[Problem]:
+    """One file with its workloads where deploy-rules say, or why not."""
+    if yaml is not None and isinstance(made, Rendered):
+        made = ruled(made, target, service, yaml)
+    return made if isinstance(made, Rendered) else (made,)
 
 
-def _release(
-    service: Service, entries: Mapping[str, Entry], rendered: Mapping[str, Rendered], sight: Sight
-) -> Release:
+def _release(drafted: Draft, rendered: Mapping[str, Rendered], sight: Sight) -> Release:
+    entries = drafted.entries
     files = {path: ReleaseFile(entry.mode, entry.oid) for path, entry in entries.items()}
     for target, outcome in rendered.items():
         files[target] = ReleaseFile(entries[target + SUFFIX].mode, blob_id(outcome.content))
     return Release(
-        service=service.name,
+        service=drafted.service.name,
         digest=release_digest(files),
         files=dict(sorted(files.items())),
-        rendered={target: outcome.content for target, outcome in rendered.items()},
+        rendered=frozenset(rendered),
         reads=_reads(rendered, sight),
     )
 

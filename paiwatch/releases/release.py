@@ -1,6 +1,6 @@
 """Release: one service as it would run, and what its templates read. Values only. PURE."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from paiwatch.catalog.service import Service
@@ -8,7 +8,7 @@ from paiwatch.model.reads import Read
 from paiwatch.problem import Problem, errors
 from paiwatch.snapshot import Entry, Mode, Snapshot
 
-__all__ = ["Desired", "OnDemand", "Read", "Release", "ReleaseFile"]
+__all__ = ["Desired", "Read", "Release", "ReleaseFile", "RenderedFiles", "Unrenderable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,35 +19,13 @@ class ReleaseFile:
     oid: str
 
 
-@dataclass(frozen=True, slots=True)
-class OnDemand(Mapping[str, bytes]):
-    """Stands in for `Release.rendered`: it knows which files are rendered, and has none of their bytes.
-
-    Asking for bytes raises LookupError, so that nobody can take an absent file for an empty one.
-    """
-
-    paths: frozenset[str]
-
-    def __getitem__(self, path: str) -> bytes:
-        raise LookupError(f"the bytes of {path} are not kept: ask the survey to render this service")
-
-    def __contains__(self, path: object) -> bool:
-        return path in self.paths
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self.paths))
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """Immutable; named by `digest`, which covers every file's path, mode and bytes, and those of what it watches.
 
-    `rendered` holds the bytes of rendered files only (keyed like `files`, relative to deploy/); all others are
-    read from the snapshot by oid. The releases of a Desired have their names but not their bytes (`OnDemand`), as ten
-    thousand of them would not fit in memory; `Survey.render` makes them again. `reads` is sorted and free of duplicates.
+    `rendered` names the rendered files (as `files` does, relative to deploy/); all others are read from the snapshot by oid. A
+    release has no bytes, as those of ten thousand would not fit in memory: `RenderedFiles` has them. `reads` is sorted and
+    free of duplicates.
     `watched` are files outside deploy/ that the service declares as inputs, by path from the tree's root. `rules` are
     those it was rendered by (seal.py), "" when something is to be told of it that only rendering finds. `instead_of` is the
     digest of the release that the tree asks for, where this one stands in for it (a rollback); else "".
@@ -56,11 +34,30 @@ class Release:
     service: str
     digest: str
     files: Mapping[str, ReleaseFile]
-    rendered: Mapping[str, bytes] = field(repr=False)
+    rendered: frozenset[str] = field(repr=False)
     reads: tuple[Read, ...] = field(default=(), repr=False)
     watched: Mapping[str, Entry] = field(default_factory=dict, repr=False)
     rules: str = field(default="", repr=False)
     instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFiles:
+    """A release with the bytes of its rendered files: what it takes to archive, stage or write it.
+
+    `contents` has exactly the files that `release.rendered` names.
+    """
+
+    release: Release
+    contents: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unrenderable:
+    """A service whose rendered files cannot be had, and the sentence that says why."""
+
+    service: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import jinja2
@@ -54,17 +55,28 @@ class Sheet:
 class Renderer:
     """One environment and its compiled templates. For one thread; what it returns depends on its arguments only.
 
-    `strict` makes a missing key an error; with `yaml`, deploy-rules place what is rendered.
+    `strict` makes a missing key an error; with `yaml`, deploy-rules place what is rendered. `lender` may belong to another
+    thread: what it has compiled need not be compiled again.
     """
 
-    def __init__(self, *, strict: bool, yaml: Yaml | None = None) -> None:
+    def __init__(self, *, strict: bool, yaml: Yaml | None = None, lender: "Renderer | None" = None) -> None:
         self.strict = strict
         self.yaml = yaml
         self._folder = DeployFolder(self._compiled)
         self._environment = DeployEnvironment(strict=strict, loader=self._folder)
+        self._lender = lender
+        self._codes: dict[str, CodeType] = {}  # of `_templates`
         self._templates: OrderedDict[str, jinja2.Template] = OrderedDict()
         self._weights: dict[str, int] = {}
         self._weight = 0
+
+    def twin(self) -> "Renderer":
+        """One more by the same rules, for another thread; it borrows the code that this one has compiled.
+
+        That is safe: code never changes and follows from the text alone, as it finds its environment when it runs. Each of
+        the two makes templates of its own from it. A code is looked up in one step of the interpreter: it is there or not.
+        """
+        return Renderer(strict=self.strict, yaml=self.yaml, lender=self)
 
     def render(self, name: str, sheet: Sheet, cluster_cfg: Mapping[Any, Any]) -> Rendered | Problem:
         """Render the text `name` of this sheet. A fault is a Problem: an outcome, not an exception."""
@@ -126,20 +138,27 @@ class Renderer:
         if text.oid in self._templates:
             self._templates.move_to_end(text.oid)
             return self._templates[text.oid]
-        if len(text.content) > _CODE_LIMIT and _code_length(text.content) > _CODE_LIMIT:
-            raise TooLongError("it has more than 1 MiB of code in it")
-        code = self._environment.compile(text.content, name=text.oid, filename=text.oid)
+        code = self._lender._codes.get(text.oid) if self._lender else None  # noqa: SLF001 (one of us)
+        if code is None:
+            code = self._code(text)
         template = jinja2.Template.from_code(self._environment, code, self._environment.globals)
-        self._keep(text, template)
+        self._keep(text, code, template)
         return template
 
-    def _keep(self, text: Text, template: jinja2.Template) -> None:
+    def _code(self, text: Text) -> CodeType:
+        if len(text.content) > _CODE_LIMIT and _code_length(text.content) > _CODE_LIMIT:
+            raise TooLongError("it has more than 1 MiB of code in it")
+        return self._environment.compile(text.content, name=text.oid, filename=text.oid)
+
+    def _keep(self, text: Text, code: CodeType, template: jinja2.Template) -> None:
+        self._codes[text.oid] = code
         self._templates[text.oid] = template
         self._weights[text.oid] = 8192 + 12 * len(text.content)
         self._weight += self._weights[text.oid]
         while self._weight > _CACHE_LIMIT and len(self._templates) > 1:
             oldest, _ = self._templates.popitem(last=False)
             self._weight -= self._weights.pop(oldest)
+            del self._codes[oldest]
 
 
 def _code_length(text: str) -> int:

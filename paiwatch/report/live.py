@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
 from paiwatch.plan.applied import EVERYTHING, Applied, Hold, Memory
 from paiwatch.plan.plan import Kind
 from paiwatch.record.rows import RunRow, StepRow

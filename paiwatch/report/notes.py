@@ -52,11 +52,20 @@ def remedy(hold: Hold) -> str:
 
 
 def held(hold: Hold, service: str, *, now: float) -> str:
-    """Since when and why a service is held; of a stop or a delete that has not succeeded, what to do."""
+    """Since when, by whom and why a service is held; of a stop or a delete that has not succeeded, what to do."""
     since = times.ago(hold.since, now)
+    if hold.principal is not None:
+        since = f"by {hold.principal.name}, {since}"
+    command = _COMMANDS.get(hold.by, "")
+    why = hold.reason.removeprefix(f"{command}: ") if command else hold.reason
     if hold.done:
-        return f"{hold.by} {since}: {hold.reason or 'no reason given'}"
+        return f"{hold.by} {since}: {why or 'no reason given'}"
+    because = f" ({why})" if why != command else ""
     return (
-        f"`{hold.reason}` was asked for {since} and has not succeeded, so what is up is not known: "
-        f"`paiwatch {hold.reason} -n {service}` does it again, `paiwatch service start -n {service}` brings it up"
+        f"`{command}` was asked for {since}{because} and has not succeeded, so what is up is not known: "
+        f"`paiwatch {command} -n {service}` does it again, `paiwatch service start -n {service}` brings it up"
     )
+
+
+#: What a person ran that holds a service like this; the reason of the hold begins so.
+_COMMANDS = {HeldBy.STOPPED: "service stop", HeldBy.DELETED: "service delete"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from signal import Signals
 from typing import Any
 
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
 from paiwatch.record.rows import RunRow
 from paiwatch.report import plans, times
 

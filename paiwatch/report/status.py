@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from paiwatch.catalog.service import Operator
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
 from paiwatch.plan.applied import EVERYTHING, Applied, HeldBy, Hold, Memory, Pin
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.rows import RunRow
@@ -43,7 +43,7 @@ SETTLED = frozenset({State.UP_TO_DATE, State.KEPT, State.SUSPENDED, State.STOPPE
 class LiveStep:
     """A step of the generation in force, as the daemon (or, with none, the record) knows it.
 
-    `state` is a word of convergence's Progress: waiting, running, backing-off, succeeded, failed, blocked or held.
+    `state` is a word of the engine's StepProgress: waiting, running, backing-off, succeeded, failed, blocked or held.
     """
 
     service: str

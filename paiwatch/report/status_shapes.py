@@ -5,7 +5,7 @@ from typing import Any
 
 from paiwatch.plan.applied import Applied, Hold, Pin
 from paiwatch.plan.guard import HeldPlan
-from paiwatch.report import notes, plans, runs, times
+from paiwatch.report import acts, notes, plans, runs, times
 from paiwatch.report.status import Line, Status
 
 
@@ -47,7 +47,13 @@ def _applied_document(applied: Applied) -> dict[str, Any]:
 
 
 def _held_document(hold: Hold) -> dict[str, Any]:
-    return {"by": str(hold.by), "reason": hold.reason, "since": times.iso(hold.since), "done": hold.done}
+    document = {
+        "by": str(hold.by),
+        "reason": hold.reason,
+        "since": times.iso(hold.since),
+        "done": hold.done,
+    }
+    return document if hold.principal is None else {**document, "by_whom": acts.by_whom(hold.principal)}
 
 
 def _pin_document(pin: Pin) -> dict[str, Any]:

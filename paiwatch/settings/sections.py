@@ -211,6 +211,8 @@ class Retention(Section):
     """Generations kept."""
     releases: Count = 3
     """Earlier good releases kept for each service, to roll back to."""
+    events: Count = 100_000
+    """Events kept, for `paiwatch events`."""
 
 
 class Settings(Section):

@@ -11,7 +11,8 @@ from paiwatch.errors import ConfigError
 from paiwatch.snapshot import Revision
 from paiwatch.sources.acceptance_memory import AcceptanceMemory, Accepted, DamagedMemoryError
 from paiwatch.sources.ancestry import Ancestry
-from paiwatch.sources.rules import History, Refusal, RefusedError, Rules, Verify, named
+from paiwatch.sources.refused_commit import Refusal, RefusedError, named
+from paiwatch.sources.rules import History, Rules, Verify
 from paiwatch.sources.signatures import Flaw
 
 

@@ -1,80 +1,59 @@
-"""The memory of a repository with rules as files beside its mirror: `accepted`, one JSON object, and `refused`, a message."""
+"""What an older paiwatch remembered of repositories with rules, in files beside their mirrors: `accepted`, one JSON object, and `refused`.
 
-import json
-import re
-from dataclasses import asdict
+They are only read. Nobody removes them: with the copy of the record that was made before its migration they are what an older paiwatch
+finds as it left it, and a newer one looks at them only where its record has nothing.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from paiwatch import private
 from paiwatch.errors import TransientError
-from paiwatch.failpoint import reach
-from paiwatch.sources import refused
-from paiwatch.sources.acceptance_memory import Accepted, DamagedMemoryError, Memories
-
-_FILE = "accepted"
-_KEYS = {"commit", "verified", "rewrite"}
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+from paiwatch.sources.acceptance_memory import Accepted, DamagedMemoryError, from_text
 
 
-class AcceptanceFiles:
-    """In the folder `home`; what another paiwatch remembers in `lender` counts while nothing is remembered there."""
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What lies beside one mirror."""
 
-    def __init__(self, home: Path, *, lender: Path | None = None) -> None:
-        self._home = home
-        self._lender = lender
-
-    def load(self) -> Accepted | None:
-        """See AcceptanceMemory.load."""
-        return _load(self._home / _FILE) or (_load(self._lender / _FILE) if self._lender else None)
-
-    def remember(self, accepted: Accepted) -> None:
-        """See AcceptanceMemory.remember."""
-        file = self._home / _FILE
-        fresh = file.with_name(f"{_FILE}.new")
-        try:
-            fresh.unlink(missing_ok=True)
-            private.write_file(fresh, json.dumps(asdict(accepted)).encode(), durable=True)
-            fresh.replace(file)
-            private.sync_folder(self._home)
-            reach("source.accepted")
-        except OSError as fault:
-            raise TransientError(f"{file}: cannot be written: {fault.strerror}; see to the disk") from fault
-
-    def tell_refusal(self, message: str) -> None:
-        """See AcceptanceMemory.tell_refusal; `paiwatch status` reads it where no daemon answers."""
-        refused.tell(self._home, message)
+    accepted: Accepted | None
+    refused: str
 
 
-def beside_mirrors(sources: Path, *, lender: Path | None = None) -> Memories:
-    """In the mirrors' own folders below `sources`; `lender` is where another paiwatch has its own."""
-    return lambda name: AcceptanceFiles(sources / name, lender=lender / name if lender else None)
+def load(home: Path) -> Accepted | None:
+    """The last good commit of the mirror in `home`; None when there is no such file.
 
-
-def _load(file: Path) -> Accepted | None:
-    """None when there is no such file."""
+    Raises TransientError when it cannot be read now, DamagedMemoryError for what no paiwatch wrote.
+    """
+    file = home / "accepted"
     try:
         text = file.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as fault:
         raise TransientError(f"{file}: cannot be read: {fault.strerror}; check who may read it") from fault
     try:
-        return _parse(json.loads(text))
-    except (ValueError, RecursionError) as fault:
+        return from_text(text)
+    except ValueError as fault:
         raise DamagedMemoryError(
             f"{file}: is damaged: it does not say which commit was accepted last ({fault}); "
             "put a good copy back, or look at what the branch has now and remove the file"
         ) from fault
 
 
-def _parse(content: object) -> Accepted:
-    """Raises ValueError for what we never wrote."""
-    if not isinstance(content, dict) or not {"commit"} <= content.keys() <= _KEYS:
-        raise ValueError("it has other keys than ours")
-    commit, rewrite, verified = content["commit"], content.get("rewrite", ""), content.get("verified", False)
-    ids = (commit,) if rewrite == "" else (commit, rewrite)
-    if not all(isinstance(each, str) and _COMMIT.fullmatch(each) for each in ids):
-        raise ValueError("what should be a commit is none")
-    if not isinstance(verified, bool):
-        raise ValueError("'verified' is neither true nor false")  # noqa: TRY004 (of the text, not of a caller)
-    return Accepted(commit=commit, verified=verified, rewrite=rewrite)
+def refused(home: Path) -> str:
+    """What was refused there last, "" for nothing; nobody relies on it, and what cannot be read is nothing."""
+    with suppress(OSError):
+        return (home / "refused").read_text(errors="replace")
+    return ""
+
+
+def find(sources: Path) -> Mapping[str, Earlier]:
+    """By mirror, what lies below the folder of all mirrors. What cannot be read is left out: the first look at that source says so."""
+    found = {}
+    with suppress(OSError):
+        for home in sorted(sources.iterdir()):
+            with suppress(TransientError):
+                found[home.name] = Earlier(load(home), refused(home))
+    return {name: earlier for name, earlier in found.items() if earlier.accepted or earlier.refused}

@@ -1,10 +1,15 @@
 """What must be remembered of a repository with rules: the last good commit, and what was refused. Where it lies is another's business."""
 
+import json
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from paiwatch.errors import TransientError
+
+_KEYS = {"commit", "verified", "rewrite"}
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +43,25 @@ class AcceptanceMemory(Protocol):
 
 #: Gives the memory of a repository, by the name of its mirror: another repository or branch is another one.
 Memories = Callable[[str], AcceptanceMemory]
+
+
+def to_text(accepted: Accepted) -> str:
+    """One JSON object."""
+    return json.dumps(asdict(accepted))
+
+
+def from_text(text: str | bytes) -> Accepted:
+    """Raises ValueError for what we never wrote."""
+    try:
+        content = json.loads(text)
+    except RecursionError as fault:
+        raise ValueError("it is nested too deeply") from fault
+    if not isinstance(content, dict) or not {"commit"} <= content.keys() <= _KEYS:
+        raise ValueError("it has other keys than ours")
+    commit, rewrite, verified = content["commit"], content.get("rewrite", ""), content.get("verified", False)
+    ids = (commit,) if rewrite == "" else (commit, rewrite)
+    if not all(isinstance(each, str) and _COMMIT.fullmatch(each) for each in ids):
+        raise ValueError("what should be a commit is none")
+    if not isinstance(verified, bool):
+        raise ValueError("'verified' is neither true nor false")  # noqa: TRY004 (of the text, not of a caller)
+    return Accepted(commit=commit, verified=verified, rewrite=rewrite)

@@ -8,7 +8,7 @@ from paiwatch.snapshot import Entry, Revision, Tree
 from paiwatch.sources import listing, names, refusal
 from paiwatch.sources.calls import Calls
 from paiwatch.sources.mirror import DamagedMirrorError
-from paiwatch.sources.rules import named
+from paiwatch.sources.refused_commit import named
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DIFFERENCE = ("-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from paiwatch.problem import Problem
 from paiwatch.snapshot import Snapshot, Tree
-from paiwatch.sources.rules import Refusal
+from paiwatch.sources.refused_commit import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,12 @@ def mirror_names(state: Path, source: "Source") -> tuple[str, ...]:
     return (name, f"{name}.") if source.follows_submodules else (name,)
 
 
+def judged_mirrors(state: Path, *sources: "Source") -> tuple[Path, ...]:
+    """Those of sources with rules."""
+    judged = (source for source in sources if source.repo and source.rules.hold_something_up)
+    return tuple(dict.fromkeys(mirror_home(state, source) for source in judged))
+
+
 def live(source: "Source", state: Path) -> "LiveDirectory":
     """The live directory of these settings."""
     from paiwatch.sources.directory import LiveDirectory  # noqa: PLC0415 (only who needs it pays for it)

@@ -11,7 +11,7 @@ from paiwatch.snapshot import Commit, Revision, Tree
 from paiwatch.sources.blobs import Blobs
 from paiwatch.sources.mirror import DamagedMirrorError
 from paiwatch.sources.observation import SourceObservation
-from paiwatch.sources.rules import Refusal, RefusedError
+from paiwatch.sources.refused_commit import Refusal, RefusedError
 
 T = TypeVar("T")
 

@@ -15,8 +15,9 @@ from paiwatch.sources.acceptance_memory import AcceptanceMemory
 from paiwatch.sources.ancestry import Ancestry
 from paiwatch.sources.observation import SourceObservation
 from paiwatch.sources.reader import Reader
+from paiwatch.sources.refused_commit import named
 from paiwatch.sources.repository import Repository
-from paiwatch.sources.rules import Rules, named
+from paiwatch.sources.rules import Rules
 from paiwatch.sources.signatures import Signatures
 
 

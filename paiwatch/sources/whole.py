@@ -9,8 +9,8 @@ from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.snapshot import Commit, Revision, Tree
 from paiwatch.sources.holdings import Holdings
 from paiwatch.sources.observation import SourceObservation
+from paiwatch.sources.refused_commit import named
 from paiwatch.sources.repository import Repository
-from paiwatch.sources.rules import named
 from paiwatch.sources.strict import StrictRepository
 from paiwatch.sources.submodule_mirrors import Mirrors
 from paiwatch.sources.submodules import Parent, Submodules

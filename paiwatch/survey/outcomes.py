@@ -13,8 +13,9 @@ from paiwatch.differing import differing, gathered, reindexed, renewed
 from paiwatch.model.reads import TOP, Sight
 from paiwatch.plan.applied import Memory
 from paiwatch.problem import Problem
-from paiwatch.releases.assemble import Assembled, included_oids, release_of, template_oids, watching
-from paiwatch.releases.release import OnDemand, Release
+from paiwatch.releases.assemble import assemble, draft, included_oids, template_oids, watching
+from paiwatch.releases.lint.lints import lint
+from paiwatch.releases.release import Release
 from paiwatch.releases.render import Renderer
 from paiwatch.releases.seal import rules_of
 from paiwatch.snapshot import Contents
@@ -27,11 +28,12 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one service, and the very objects it was made from."""
+    """What became of one service, a release or problems, and the very objects it was made from."""
 
     declared: Declared
     deploy: Deploy
-    assembled: Assembled  # without rendered bytes
+    release: Release | None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +72,6 @@ def survey_outcomes(
     fresh |= _fresh(sorted(wanted - fresh.keys()), components, sight, read=read, renderer=renderer)
     fresh |= _watching_others(affected, before, components)
     return _renewed(before, components, gone=affected - wanted, fresh=fresh)
-
-
-def assembled_in_full(
-    service: Service, deploy: Deploy, sight: Sight, *, read: Contents, renderer: Renderer
-) -> Assembled:
-    """The release of one service with its rendered bytes."""
-    contents = contents_of(service, deploy, read)
-    return _ruled(
-        service, release_of(service, deploy, contents=contents, sight=sight, renderer=renderer), renderer
-    )
 
 
 def contents_of(service: Service, deploy: Deploy, read: Contents) -> Mapping[str, bytes]:
@@ -121,9 +113,11 @@ def _watching_others(
     for name in differing(known, components.watched):
         if name in before.by_service and name not in affected:
             outcome = before.by_service[name]
-            assembled = watching(outcome.assembled, components.watched.get(name, {}))
-            if assembled is not outcome.assembled:
-                yield name, replace(outcome, assembled=assembled)
+            if outcome.release is None:
+                continue
+            release = watching(outcome.release, components.watched.get(name, {}))
+            if release is not outcome.release:
+                yield name, replace(outcome, release=release)
 
 
 def _renewed(
@@ -132,10 +126,8 @@ def _renewed(
     """With these in place of what was known of them, and without those gone: it costs no more than that."""
     replaced = [*gone, *fresh]
     old = {name: before.by_service[name] for name in replaced if name in before.by_service}
-    releases = {
-        name: one.assembled.release for name, one in fresh.items() if one.assembled.release is not None
-    }
-    problems = {name: one.assembled.problems for name, one in fresh.items() if one.assembled.problems}
+    releases = {name: one.release for name, one in fresh.items() if one.release is not None}
+    problems = {name: one.problems for name, one in fresh.items() if one.problems}
     return Outcomes(
         components=components,
         by_service=renewed(before.by_service, replaced, fresh),
@@ -149,7 +141,7 @@ def _renewed(
 def _looks(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[Any, str]]:
     """Section and service. One that failed has no reads that could vouch for it: it looked at all."""
     for name, outcome in outcomes.items():
-        release = outcome.assembled.release
+        release = outcome.release
         if release is None:
             yield TOP, name
         else:
@@ -164,8 +156,8 @@ def _recalled(
         service, deploy = components.catalog.services[name], components.deploys[name]
         release = recall(service, deploy, memory[name], sight, renderer)
         if release is not None:
-            assembled = watching(Assembled(release=release), components.watched.get(name, {}))
-            yield name, Outcome(declared=components.declared[name], deploy=deploy, assembled=assembled)
+            release = watching(release, components.watched.get(name, {}))
+            yield name, Outcome(declared=components.declared[name], deploy=deploy, release=release)
 
 
 def _fresh(
@@ -176,12 +168,14 @@ def _fresh(
         contents = _contents(services, components.deploys, read)
         for name, service in services.items():
             deploy = components.deploys[name]
-            assembled = release_of(service, deploy, contents=contents, sight=sight, renderer=renderer)
-            assembled = _ruled(service, watching(assembled, components.watched.get(name, {})), renderer)
-            yield (
-                name,
-                Outcome(declared=components.declared[name], deploy=deploy, assembled=_light(assembled)),
-            )
+            drafted = draft(service, deploy, contents=contents, sight=sight, renderer=renderer)
+            found = assemble(drafted, sight, renderer.yaml, told=lint(drafted, sight, renderer))
+            release = found.release
+            if release is not None:
+                release = watching(release, components.watched.get(name, {}))
+                release = _ruled(service, release, found.problems, renderer)
+            declared = components.declared[name]
+            yield name, Outcome(declared=declared, deploy=deploy, release=release, problems=found.problems)
 
 
 def _contents(
@@ -204,16 +198,6 @@ def _batches(names: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _ruled(service: Service, assembled: Assembled, renderer: Renderer) -> Assembled:
-    """With the rules in the release, unless problems came with it: recalled, it would come without them."""
-    if assembled.release is None or assembled.problems:
-        return assembled
-    return replace(assembled, release=replace(assembled.release, rules=rules_of(service, renderer)))
-
-
-def _light(assembled: Assembled) -> Assembled:
-    """Without bytes: ten thousand services would not fit."""
-    if assembled.release is None:
-        return assembled
-    names = OnDemand(frozenset(assembled.release.rendered))
-    return replace(assembled, release=replace(assembled.release, rendered=names))
+def _ruled(service: Service, release: Release, problems: Collection[Problem], renderer: Renderer) -> Release:
+    """With the rules in it, unless problems came with it: recalled, it would come without them."""
+    return release if problems else replace(release, rules=rules_of(service, renderer))

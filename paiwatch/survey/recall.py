@@ -9,7 +9,7 @@ from paiwatch.plan.applied import Applied
 from paiwatch.releases import seal
 from paiwatch.releases.assemble import SUFFIX
 from paiwatch.releases.digest import release_digest
-from paiwatch.releases.release import OnDemand, Release, ReleaseFile
+from paiwatch.releases.release import Release, ReleaseFile
 from paiwatch.releases.render import Renderer
 from paiwatch.snapshot import Mode
 
@@ -38,7 +38,7 @@ def recall(
         service=service.name,
         digest=release_digest(files),
         files=files if _is_sorted(files) else dict(sorted(files.items())),
-        rendered=OnDemand(targets),
+        rendered=targets,
         reads=applied.reads if applied.reads == reads else reads,  # what may be shown can have changed
         rules=rules,
     )

@@ -2,24 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from paiwatch.catalog.catalog import Catalog
 from paiwatch.catalog.service import Operator
 from paiwatch.documents import yamlplain
-from paiwatch.errors import StalledError
 from paiwatch.model.reads import Sight
 from paiwatch.plan.applied import Memory
 from paiwatch.problem import Problem, Severity
 from paiwatch.releases.affinity import Yaml
-from paiwatch.releases.assemble import watching
-from paiwatch.releases.places import Places, find_places
-from paiwatch.releases.release import Desired, Release
+from paiwatch.releases.release import Desired
 from paiwatch.releases.render import Renderer
 from paiwatch.snapshot import Contents, Snapshot
 from paiwatch.survey.components import Components, survey_components
 from paiwatch.survey.configuration import Configuration, changed_sections, survey_configuration
-from paiwatch.survey.outcomes import Outcomes, assembled_in_full, contents_of, survey_outcomes
+from paiwatch.survey.outcomes import Outcomes, survey_outcomes
+from paiwatch.survey.rendering import Rendering, SharedRenderer
 
 _YAML = Yaml(
     load_all=yamlplain.load_all, dump=yamlplain.dump, bad=yamlplain.BadYamlError, version=yamlplain.VERSION
@@ -33,7 +30,8 @@ class Survey:
 
     `strict` makes a missing key an error in templates (None: not in OpenPAI's trees); `secret_keys` is the pattern of keys
     whose values are secret; `openpai` says whose model it is (None: the tree shows it); parsers get `parser_timeout` seconds;
-    `dangling` is what a prerequisite that does not exist counts as.
+    `dangling` is what a prerequisite that does not exist counts as. `rendering` gives the bytes of what the last look with a
+    usable configuration found; it is a value of its own, which stays valid after later looks and beside them.
     """
 
     def __init__(
@@ -51,13 +49,14 @@ class Survey:
         self._parser_timeout = parser_timeout
         self._dangling = dangling
         self._renderer = Renderer(strict=bool(strict))
+        self._shared = SharedRenderer(self._renderer)
         self._components: Components | None = None
         self._configuration: Configuration | None = None
         self._rendered_from: Configuration | None = None
         self._outcomes = Outcomes()
-        self._read_src: Contents = _nothing
         self._memory: Memory = {}
         self._declared: tuple[Catalog | None, frozenset[str]] = (None, frozenset())  # secrets of services
+        self.rendering = Rendering(outcomes={}, sight=None, read=_nothing, renderer=self._shared)
 
     def remember(self, memory: Memory) -> None:
         """What the record knows of an earlier life: it may save rendering at the first look."""
@@ -67,7 +66,6 @@ class Survey:
         """What this snapshot asks for. Raises TransientError when contents cannot be read; then nothing was remembered wrongly."""
         if missing := _missing_folders(snapshot):
             return Desired(snapshot=snapshot, services={}, releases={}, invalid=frozenset(), problems=missing)
-        self._read_src = read_src
         self._components = survey_components(
             snapshot.src, read_src, self._components, openpai=self._openpai, dangling=self._dangling
         )
@@ -84,40 +82,8 @@ class Survey:
         secrets = self._secrets(self._configuration, self._components.catalog)
         if self._configuration.is_broken or self._configuration.sight is None:
             return _broken(snapshot, self._components, self._configuration, secrets)
-        self._render(self._components, self._configuration, self._configuration.sight)
+        self._render(self._components, self._configuration, self._configuration.sight, read_src)
         return _desired(snapshot, self._components, self._configuration, self._outcomes, secrets)
-
-    def render(self, service: str) -> Release:
-        """The release of this service at the last look with a usable configuration, with the bytes of its rendered files.
-
-        Raises StalledError when that look found no release of it.
-        """
-        outcome = self._outcomes.by_service.get(service)
-        sight = self._rendered_from.sight if self._rendered_from else None
-        if outcome is None or outcome.declared.service is None or sight is None:
-            raise StalledError(f"{service} has no release in this snapshot; see its problems")
-        assembled = assembled_in_full(
-            outcome.declared.service, outcome.deploy, sight, read=self._read_src, renderer=self._renderer
-        )
-        if outcome.assembled.release is not None:
-            assembled = watching(assembled, outcome.assembled.release.watched)
-        if assembled.release is None:
-            raise StalledError("; ".join(str(problem) for problem in assembled.problems))
-        return _in_full(outcome.assembled.release, assembled.release)
-
-    @property
-    def sight(self) -> Sight | None:
-        """The cluster_cfg of the last look with a usable configuration."""
-        return self._rendered_from.sight if self._rendered_from else None
-
-    def places(self, service: str) -> Places:
-        """Where the templates of this service read what they read of `sight`; empty when it has no release."""
-        outcome, sight = self._outcomes.by_service.get(service), self.sight
-        if outcome is None or outcome.declared.service is None or sight is None:
-            return {}
-        declared = outcome.declared.service
-        contents = contents_of(declared, outcome.deploy, self._read_src)
-        return find_places(declared, outcome.deploy, contents=contents, sight=sight, renderer=self._renderer)
 
     def _suit(self, components: Components) -> None:
         """The renderer for this model; with another one nothing that was rendered before counts."""
@@ -125,20 +91,26 @@ class Survey:
         yaml = _YAML if components.is_openpai else None
         if (strict, yaml) != (self._renderer.strict, self._renderer.yaml):
             self._renderer = Renderer(strict=strict, yaml=yaml)
+            self._shared = SharedRenderer(self._renderer)
             self._outcomes = Outcomes()
 
-    def _render(self, components: Components, configuration: Configuration, sight: Sight) -> None:
+    def _render(
+        self, components: Components, configuration: Configuration, sight: Sight, read: Contents
+    ) -> None:
         self._outcomes = survey_outcomes(
             components,
             sight,
             changed_sections(self._rendered_from, configuration),
-            read=self._read_src,
+            read=read,
             renderer=self._renderer,
             before=self._outcomes,
             memory=self._memory,
         )
         self._memory = {}
         self._rendered_from = configuration
+        self.rendering = Rendering(
+            outcomes=self._outcomes.by_service, sight=sight, read=read, renderer=self._shared
+        )
 
     def _secrets(self, configuration: Configuration, catalog: Catalog) -> frozenset[str]:
         """Values that no text may show: of cluster_cfg, and of the `env` of services.
@@ -154,13 +126,6 @@ class Survey:
             )
             self._declared = catalog, frozenset(values)
         return self._declared[1].union(*configuration.secrets.values()) - catalog.services.keys() - _VERBS
-
-
-def _in_full(known: Release | None, rendered: Release) -> Release:
-    """The release with its bytes; all else is of the look itself, for the record keeps it and need not have it twice."""
-    if known is None or replace(rendered, rendered=known.rendered) != known:
-        return rendered
-    return replace(known, rendered=rendered.rendered)
 
 
 def _nothing(_oids: object) -> Mapping[str, bytes]:

@@ -7,10 +7,9 @@ from pathlib import Path
 from paiwatch.cli import view
 from paiwatch.record import layout
 from paiwatch.record.archive import Archive, static_ids
-from paiwatch.record.store import Record
 from paiwatch.settings import file as settings_file
 from tests.cli.worlds import FILES, World
-from tests.record.runs import SUCCEEDED
+from tests.record.runs import SUCCEEDED, Record
 from tests.sources import origins
 
 
@@ -48,11 +47,11 @@ class History:
             snapshot = seen.desired.snapshot
             generation = record.accept(seen.plan, snapshot.config.revision, snapshot.src.revision, at=100.0)
             for step in seen.plan.steps:
-                release = seen.render(step.id.service)
+                files = seen.render(step.id.service)
                 run = record.begin(step, generation, 1, at=101.0).run
-                record.finish(run, SUCCEEDED, release=release, at=102.0)
+                record.finish(run, SUCCEEDED, release=files.release, at=102.0)
                 Archive(layout.archive_folder(self.world.state)).keep(
-                    release, seen.read_src(static_ids(release))
+                    files, seen.read_src(static_ids(files.release))
                 )
 
 

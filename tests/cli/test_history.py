@@ -12,10 +12,9 @@ from paiwatch.cli import logs
 from paiwatch.errors import ConfigError
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.history import History
-from paiwatch.record.store import Record
 from tests.builders import a_release
 from tests.cli.worlds import World, a_world
-from tests.record.runs import FAILED, SUCCEEDED, a_step, accept, carry
+from tests.record.runs import FAILED, SUCCEEDED, Record, a_step, accept, carry
 
 
 @pytest.fixture(name="world")

@@ -12,11 +12,10 @@ from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record import layout
 from paiwatch.record.archive import Archive, static_ids
 from paiwatch.record.lock import StateLock
-from paiwatch.record.store import Record
 from paiwatch.scrub import MASK
 from paiwatch.settings import file as settings_file
 from tests.cli.worlds import SECRET, World, a_world, modes
-from tests.record.runs import SUCCEEDED, a_step, accept, carry
+from tests.record.runs import SUCCEEDED, Record, a_step, accept, carry
 
 
 @pytest.fixture(name="world")
@@ -67,11 +66,11 @@ def apply(world: World, *services: str) -> None:
     seen_settings = settings_file.load(world.settings, {})
     with view.look(seen_settings) as seen, Record.open(world.state) as record:
         for name in services:
-            release = seen.render(name)
+            files = seen.render(name)
             step = next(step for step in seen.plan.steps if step.id.service == name)
-            carry(record, step, SUCCEEDED, release=release)
-            blobs = seen.read_src(static_ids(release))
-            Archive(layout.archive_folder(world.state)).keep(release, blobs)
+            carry(record, step, SUCCEEDED, release=files.release)
+            blobs = seen.read_src(static_ids(files.release))
+            Archive(layout.archive_folder(world.state)).keep(files, blobs)
 
 
 def test_plan_shows_the_old_and_the_new_of_what_changed(world: World) -> None:

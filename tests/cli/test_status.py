@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from paiwatch.record.store import Record
 from tests.builders import a_release
 from tests.cli.daemons import a_daemon
 from tests.cli.worlds import World, a_world
-from tests.record.runs import SUCCEEDED, a_step, carry
+from tests.record.runs import SUCCEEDED, Record, a_step, carry
 
 REPLY: dict[str, Any] = {
     "ok": True,

@@ -3,12 +3,7 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from paiwatch.daemon import life
-from paiwatch.daemon.assembly import assemble
-from paiwatch.daemon.bus import Bus
-from paiwatch.errors import StoreError
 from paiwatch.news import News
 from paiwatch.scrub import Scrubber
 from paiwatch.settings.file import load
@@ -27,28 +22,3 @@ def test_a_listener_that_raises_costs_nothing_but_what_it_would_have_told(tmp_pa
 
     assert done.succeeded
     assert len(heard) == 1
-
-
-async def test_a_command_that_comes_when_nobody_decides_any_more_is_refused(tmp_path: Path) -> None:
-    begun: list[str] = []
-
-    async def work() -> None:
-        begun.append("work")
-
-    async with assemble(
-        load(a_world(tmp_path).settings, {}),
-        command="test",
-        bus=Bus(),
-        scrubber=Scrubber(),
-        converges=False,
-    ) as parts:
-        parts.decider.drain()
-        behind = asyncio.create_task(parts.decider.between_events(work))
-        await asyncio.sleep(0)  # it waits in the inbox, behind the request to end
-        await parts.decider.run()
-        async with asyncio.timeout(10):
-            for asked in (behind, parts.decider.between_events(work)):
-                with pytest.raises(StoreError, match="nothing was done"):
-                    await asked
-
-    assert begun == []

@@ -173,6 +173,9 @@ def live(platform: Platform, token: Path) -> str:
     said += [platform.cli("plan", "--diff"), platform.cli("why", "base"), platform.cli("reads", "base")]
     said += [platform.cli("plan", "--diff", "-o", "markdown"), platform.cli("graph")]
     said += [str(client.ask(platform.root / "state", {"verb": "progress"}))]
+    platform.cli("suspend", "base", "--reason", f"its password is {CANARIES['password']}")
+    said += [platform.cli("status"), platform.cli("why", "base"), platform.cli("-o", "json", "status")]
+    said += [platform.cli("resume", "base", "--reason", f"and {CANARIES['password']}")]
     plant(platform, port=3)
     logged('"problem.found"')
     said += [platform.cli("validate", code=2), platform.cli("why", "base")]
@@ -182,7 +185,8 @@ def live(platform: Platform, token: Path) -> str:
     platform.kill()
     platform.start()
     logged('"daemon.started"', times=2)
-    said += [platform.cli("history"), platform.cli("-o", "json", "history")]
+    said += [platform.cli("history", "--acts"), platform.cli("-o", "json", "history", "--acts")]
+    said += [platform.cli("events", "--since", "0"), platform.cli("-o", "json", "events", "--since", "0")]
     platform.stop()
     return "".join(said)
 

@@ -6,6 +6,7 @@ from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
 from paiwatch.settings.sections import Logging
 from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
+from paiwatch.survey.rendering import expect
 from paiwatch.survey.survey import Survey
 
 Files = Mapping[str, bytes]
@@ -28,7 +29,7 @@ def look(config: Files, src: Files, kinds: Mapping[str, Mode] | None = None) -> 
     survey = Survey(strict=True, secret_keys=Logging().secret_keys)
     desired = survey.look(Snapshot(config=tree(config, "."), src=tree(src, "src")), read, read)
     for name in desired.releases:
-        survey.render(name)
+        expect(survey.rendering.render(name))
     return desired
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from paiwatch.domain.run_spec import OPTIONS, OnInterruption, Operator, RunSpec
 from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Reason
-from paiwatch.record import encoding
+from paiwatch.record import applied_rows, encoding
 from paiwatch.record.history import History
-from paiwatch.record.store import Record
 from paiwatch.releases.release import Read, ReleaseFile
 from paiwatch.snapshot import Entry, Mode, Revision
 from tests.fuzz.soup import thorough
+from tests.record.runs import Record
 
 texts = st.one_of(
     st.text(max_size=8),
@@ -65,9 +65,9 @@ reasons = st.builds(
 @thorough()
 @given(applied)
 def test_what_was_applied_survives_its_row(one: Applied) -> None:
-    row = encoding.applied_to_row(one)
+    row = applied_rows.applied_to_row(one)
 
-    assert encoding.applied_from_row(row) == one
+    assert applied_rows.applied_from_row(row) == one
     for column in ("prerequisites", "files", "reads", "spec", "watched"):
         row[column].encode()  # SQLite takes nothing else
 

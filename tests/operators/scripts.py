@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from paiwatch.domain.run import Identity, RunResult
 from paiwatch.operators import script
 from paiwatch.operators.output import Scrub
-from paiwatch.operators.run import Identity, RunOrder, RunResult
+from paiwatch.operators.run import RunOrder
 
 
 def an_order(tmp_path: Path, text: str, **fields: Any) -> RunOrder:

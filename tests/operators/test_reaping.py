@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Identity, Outcome
 from paiwatch.operators import reaping, script
-from paiwatch.operators.run import Identity
 from tests.operators.scripts import an_order
 
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python does it of itself")

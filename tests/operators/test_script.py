@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Identity, Outcome
 from paiwatch.errors import StoreError
 from paiwatch.operators import leftovers, script
-from paiwatch.operators.run import Identity
 from tests.operators.scripts import an_order, is_running, run
 
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Dependents, Operator, Prerequisite, Removal, Service
+from paiwatch.engine import remembering
+from paiwatch.engine.state import Run
 from paiwatch.plan.applied import Applied, Memory
 from paiwatch.plan.policy import Policy
 from paiwatch.plan.supposed import suppose
-from paiwatch.record import memory as remembering
-from paiwatch.record.memory import Underway
 from paiwatch.releases.release import Desired
 from tests.builders import a_desired, a_service, a_snapshot, scripts
 from tests.planning import build
@@ -43,16 +43,16 @@ def snapshots(draw: st.DrawFn) -> Desired:
 def apply_all(desired: Desired, policy: Policy) -> Memory:
     """What the record makes of all steps for this snapshot, one after the other, each a success."""
     memory: dict[str, Applied] = {}
-    for run, step in enumerate(build(desired, {}, policy).steps, 1):
+    for number, step in enumerate(build(desired, {}, policy).steps, 1):
         if step.held_by:
             continue
         name = step.id.service
         versions = remembering.versions_of(memory, step.prerequisites)
         before = memory.get(name)
         touched = remembering.touch(before, step)
-        underway = Underway(step=step, generation=1, before=before, versions=versions)
+        run = Run(ticket=number, number=number, step=step, generation=1, before=before, versions=versions)
         after = remembering.settle(
-            touched, underway, desired.releases[name], run=run, revisions=desired.snapshot.ids, at=1.0
+            touched, run, step, desired.releases[name], revisions=desired.snapshot.ids, at=1.0
         )
         assert after is not None
         memory[name] = after

@@ -18,10 +18,9 @@ from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.archive import Archive
 from paiwatch.record.history import History
 from paiwatch.record.lock import StateLock
-from paiwatch.record.store import Record
 from paiwatch.snapshot import Mode
-from tests.builders import a_release
-from tests.record.runs import INTERRUPTED, a_step, accept
+from tests.builders import rendered_files
+from tests.record.runs import INTERRUPTED, Record, a_step, accept
 
 
 def a_hold(service: str, reason: str = "a test") -> Hold:
@@ -68,17 +67,17 @@ def test_what_the_disk_did_not_take_has_changed_nothing_and_is_taken_later(state
 
 @pytest.mark.usefixtures("file_limit")
 def test_release_that_the_disk_did_not_take_leaves_nothing_and_is_kept_later(state: Path) -> None:
-    archive, release = Archive(state), a_release("grafana", rendered={"start.sh": "echo\n" * 1000})
+    archive, files = Archive(state), rendered_files("grafana", rendered={"start.sh": "echo\n" * 1000})
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     with pytest.raises(StalledError, match="the release cannot be kept: File too large; raise the limit"):
-        archive.keep(release, {})
-    assert (archive.has(release.digest), list(state.iterdir())) == (False, [])
+        archive.keep(files, {})
+    assert (archive.has(files.release.digest), list(state.iterdir())) == (False, [])
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    archive.keep(release, {})
+    archive.keep(files, {})
 
-    assert archive.load(release.digest).keys() == release.files.keys()
+    assert archive.load(files.release.digest).keys() == files.release.files.keys()
 
 
 def test_record_that_another_program_keeps_locked_says_what_to_do(
@@ -116,7 +115,7 @@ def test_damaged_record_is_refused_with_a_remedy_and_left_as_it_is(state: Path, 
 
 def test_lost_record_is_no_first_start(state: Path) -> None:
     with Record.open(state):
-        Archive(state / "archive").keep(a_release("grafana", rendered={"start.sh": "echo"}), {})
+        Archive(state / "archive").keep(rendered_files("grafana", rendered={"start.sh": "echo"}), {})
     for file in state.glob("record.db*"):
         file.unlink()
 
@@ -134,11 +133,11 @@ import os, sys
 from pathlib import Path
 from paiwatch.errors import DamagedError, StalledError, StoreError
 from paiwatch.record.lock import StateLock
-from paiwatch.record.store import Record
+from paiwatch.record.store import Store
 state, warm = Path(sys.argv[1]), Path(sys.argv[2])
-Record.open(warm).close()  # loads what nobody may not read in root's Python
+Store.open(warm).close()  # loads what nobody may not read in root's Python
 os.setgid(65534), os.setuid(65534)
-for what in (lambda: StateLock(state).__enter__(), lambda: Record.open(state)):
+for what in (lambda: StateLock(state).__enter__(), lambda: Store.open(state)):
     try:
         what()
     except StoreError as fault:
@@ -187,24 +186,24 @@ def test_lock_that_cannot_be_signed_is_let_go(state: Path) -> None:
 
 
 def test_release_with_a_name_that_no_disk_takes_is_no_fault_of_the_disk(state: Path) -> None:
-    archive, release = Archive(state), a_release("grafana", {}, rendered={"x" * 300: ""})
+    archive, files = Archive(state), rendered_files("grafana", {}, rendered={"x" * 300: ""})
 
     with pytest.raises(StalledError, match=r"the release cannot be kept: .*File name too long"):
-        archive.keep(release, {})
+        archive.keep(files, {})
 
     assert list(state.iterdir()) == []
 
 
 def test_damaged_release_is_kept_anew(state: Path) -> None:
-    archive, release = Archive(state), a_release("grafana", {}, rendered={"start.sh": "echo"})
-    archive.keep(release, {})
-    (state / release.digest / "files" / "start.sh").write_text("rm -rf /")
+    archive, files = Archive(state), rendered_files("grafana", {}, rendered={"start.sh": "echo"})
+    archive.keep(files, {})
+    (state / files.release.digest / "files" / "start.sh").write_text("rm -rf /")
     with pytest.raises(DamagedError, match=r"start\.sh is damaged; restore that folder from a back-up"):
-        archive.load(release.digest)
+        archive.load(files.release.digest)
 
-    archive.keep(release, {}, anew=True)
+    archive.keep(files, {}, anew=True)
 
-    assert archive.load(release.digest) == {"start.sh": (Mode.FILE, b"echo")}
+    assert archive.load(files.release.digest) == {"start.sh": (Mode.FILE, b"echo")}
 
 
 def test_run_that_is_known_to_start_nothing_leaves_no_mark_on_its_service(state: Path) -> None:
@@ -214,4 +213,4 @@ def test_run_that_is_known_to_start_nothing_leaves_no_mark_on_its_service(state:
         assert record.memory() == {}
         record.finish(run, INTERRUPTED, at=102.0)
     with Record.open(state) as again:
-        assert (again.memory(), again.unfinished()) == ({}, ())
+        assert (again.memory(), again.state.unfinished) == ({}, {})

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from paiwatch.catalog.service import Operator
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
+from paiwatch.engine import changes
 from paiwatch.errors import StoreError
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.history import History
-from paiwatch.record.store import Record
 from tests.builders import a_release
-from tests.record.runs import CONFIG, FAILED, SRC, a_step, accept, carry
+from tests.record.runs import CONFIG, FAILED, SRC, Record, a_step, accept, carry
 
 
 def test_without_a_record_everything_is_empty_and_nothing_is_made(tmp_path: Path) -> None:
@@ -69,7 +69,11 @@ def test_a_generation_lists_its_steps_in_plan_order(tmp_path: Path) -> None:
     with Record.open(tmp_path) as record:
         steps = [a_step("z", "1"), a_step("a", "2", Operator.STOP), a_step("a", "2", level=1)]
         generation = accept(record, steps)
-        record.generations.dismiss(generation, steps[2], Outcome.BLOCKED, "stop a failed")
+        record.write(
+            changes.StepSettled(
+                generation=generation, step=steps[2].id, outcome=Outcome.BLOCKED, because="stop a failed"
+            )
+        )
         record.close_generation(generation, succeeded=False, at=9.0)
 
     with History.open(tmp_path) as history:
@@ -93,7 +97,7 @@ def test_quarantine_is_shown_as_a_hold_unless_a_person_holds_it(tmp_path: Path) 
     with Record.open(tmp_path) as record:
         for service in ("grafana", "loki"):
             carry(record, a_step(service, "g" * 64), FAILED)
-            record.failures.quarantine(service, "g" * 64, attempts=5, at=7.0)
+            record.quarantine(service, "g" * 64, attempts=5, at=7.0, because="exit code 3")
         record.hold(hold)
 
     with History.open(tmp_path) as history:
@@ -145,8 +149,7 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
 
 def test_the_record_of_a_dead_paiwatch_can_be_read(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from paiwatch.record.store import Record;"
-        "from tests.record.runs import a_step, carry;"
+        "import os, sys; from pathlib import Path; from tests.record.runs import Record, a_step, carry;"
         "carry(Record.open(Path(sys.argv[1])), a_step('grafana', 'g' * 64)); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path], cwd=Path(__file__).parents[2], check=False)
@@ -158,7 +161,7 @@ def test_the_record_of_a_dead_paiwatch_can_be_read(tmp_path: Path) -> None:
 
 def test_a_newer_record_is_refused(tmp_path: Path) -> None:
     with Record.open(tmp_path) as record:
-        connection = record._ledger._connection
+        connection = record.store._connection
         with connection.begin():
             connection.exec_driver_sql("UPDATE schema_version SET version = 99")
 

@@ -15,9 +15,9 @@ from paiwatch.record.dialects import sqlite
 from paiwatch.record.history import History
 from paiwatch.record.migrations import MIGRATIONS, newest, version_of
 from paiwatch.record.schema import metadata
-from paiwatch.record.store import Record
 from tests.builders import ALL_SCRIPTS, a_desired
 from tests.planning import build
+from tests.record.runs import Record
 
 HOLD, RERUN = OnInterruption.HOLD, OnInterruption.RERUN
 
@@ -63,7 +63,7 @@ def test_every_version_opens_with_what_it_remembered(tmp_path: Path, version: in
         assert (grafana.spec.env, grafana.spec.timeout) == ({}, 60.0)
         assert grafana.spec.unset == {"retries", "interrupted"}
         assert record.holds()["loki"].reason == "maintenance"
-        assert record.failures.all()["loki", "l" * 64].quarantined
+        assert record.failures()["loki", "l" * 64].quarantined
         assert [run.service for run in history.runs()] == ["loki", "grafana"]
         assert history.runs()[0].reasons[0].chain == ("a", "b")
 
@@ -105,12 +105,8 @@ def test_what_services_said_of_their_runs_is_remembered_as_before(tmp_path: Path
 
     with Record.open(tmp_path) as record:
         specs = {name: applied.spec for name, applied in record.memory().items()}
-        formers = {
-            name: former.release.spec
-            for name, found in record.rollbacks.past(SAID).items()
-            for former in found
-        }
-        asked = [run.interrupted for run in record.unfinished()]
+        formers = {name: former.release.spec for name in SAID for former in record.formers(name)}
+        asked = [run.interrupted for run in record.state.unfinished.values()]
 
     stop, start, delete = Operator.STOP, Operator.START, Operator.DELETE
     assert specs == {
@@ -179,7 +175,7 @@ def test_a_file_that_was_not_made_whole_is_made_at_the_next_start(tmp_path: Path
     connection.close()
 
     with Record.open(tmp_path) as record:
-        assert record.latest_generation() == (0, ("", ""))
+        assert (record.state.generation, record.state.snapshot) == (0, ("", ""))
 
 
 @pytest.mark.parametrize("version", [version for version in OLDER if version < 8])

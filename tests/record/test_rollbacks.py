@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from paiwatch.catalog.service import Operator
+from paiwatch.engine.events import NamedRun
 from paiwatch.plan.applied import Pin, PinnedBy
 from paiwatch.plan.plan import Kind
 from paiwatch.record.history import History
-from paiwatch.record.rollbacks import RanOnce
-from paiwatch.record.store import Record
 from tests.builders import a_desired, a_read, a_release, a_service, scripts
-from tests.record.runs import CONFIG, FAILED, SRC, a_step, carry
+from tests.record.runs import CONFIG, FAILED, SRC, Record, a_step, accept, carry
 
 OLD = a_release("web", {"start.sh": "old"}, reads=(a_read("web.port", 1),), watched={"VERSION": "v1"})
 NEW, NEWER = a_release("web", {"start.sh": "new"}), a_release("web", {"start.sh": "newer"})
@@ -26,11 +25,11 @@ def record(tmp_path: Path) -> Iterator[Record]:
 
 
 def digests(record: Record) -> list[tuple[str, int]]:
-    return [(former.release.digest, former.left) for former in record.rollbacks.past(["web"])["web"]]
+    return [(former.release.digest, former.left) for former in record.formers("web")]
 
 
 def a_pin(record: Record) -> Pin:
-    (former,) = (each for each in record.rollbacks.past(["web"])["web"] if each.release.digest == OLD.digest)
+    (former,) = (each for each in record.formers("web") if each.release.digest == OLD.digest)
     return Pin(
         instead_of=NEW.digest,
         release=former.release,
@@ -57,7 +56,7 @@ def test_a_good_release_is_kept_whole_when_a_run_leaves_it(record: Record) -> No
     carry(record, NEW_STEP, FAILED)
     carry(record, NEW_STEP, release=NEW)
 
-    (former,) = record.rollbacks.past(["web"])["web"]
+    (former,) = record.formers("web")
     assert former.left == 2
     release = former.release
     assert (release.digest, release.files, release.reads, release.watched) == (
@@ -111,9 +110,9 @@ def test_a_pin_survives_reopening_and_readers_see_it(record: Record, tmp_path: P
 
     with Record.open(tmp_path) as again, History.open(tmp_path) as history:
         assert again.memory()["web"].pin == history.applied()["web"].pin == pin
-        failure = again.failures.all()["web", NEW.digest]
+        failure = again.failures()["web", NEW.digest]
         assert (failure.quarantined, failure.since, failure.because) == (True, 7.25, "slow")
-        again.unpin(["web", "nobody"])
+        again.unpin("web")
         assert again.memory()["web"].pin is None
         assert history.applied()["web"].pin is None
 
@@ -127,17 +126,17 @@ def test_a_rollback_that_succeeds_makes_the_old_release_applied_and_keeps_the_ne
 
     web = record.memory()["web"]
     assert (web.digest, web.files, web.touched) == (OLD.digest, OLD.files, "")
-    assert record.failures.all().keys() == {("web", NEW.digest)}
+    assert record.failures().keys() == {("web", NEW.digest)}
     assert digests(record) == [(NEW.digest, 3), (OLD.digest, 2)]
     carry(record, NEWER_STEP, release=NEWER)
-    assert not record.failures.all()
+    assert not record.failures()
 
 
 def test_a_pin_made_while_a_script_runs_is_not_lost_with_its_end(record: Record) -> None:
     carry(record, STEP, release=OLD)
     carry(record, NEW_STEP, release=NEW)
     stop = a_step("web", NEW.digest, Operator.STOP, kind=Kind.ASKED)
-    run = record.begin(stop, 2, 1, at=8.0).run
+    run = record.begin(stop, accept(record, [stop]), 1, at=8.0).run
     pin = a_pin(record)
     record.roll_back("web", NEW.digest, {"web": pin}, because="slow", at=9.0)
 
@@ -175,14 +174,13 @@ def test_runs_and_revisions_lead_to_releases(record: Record) -> None:
     carry(record, STEP, release=OLD)
     carry(record, NEW_STEP, FAILED)
 
-    rollbacks = record.rollbacks
-    assert rollbacks.run(1) == RanOnce("web", OLD.digest, brought_up=True)
-    assert rollbacks.run(2) == RanOnce("web", NEW.digest, brought_up=False)
-    assert rollbacks.run(3) is None
-    assert rollbacks.applied_at("web", CONFIG.id[:6]) == {CONFIG.id: OLD.digest}
-    assert rollbacks.applied_at("web", SRC.id) == {SRC.id: OLD.digest}
-    assert rollbacks.applied_at("web", SRC.id.upper()) == {SRC.id: OLD.digest}
-    assert rollbacks.applied_at("other", SRC.id) == {SRC.id: ""}
-    assert rollbacks.applied_at("web", "_") == {}
-    assert rollbacks.changed(2) == {("web", NEW.digest)}
-    assert rollbacks.changed(1) == {("web", OLD.digest)}
+    assert record.past("web", to="1").run == NamedRun(service="web", digest=OLD.digest, brought_up=True)
+    assert record.past("web", to="2").run == NamedRun(service="web", digest=NEW.digest, brought_up=False)
+    assert record.past("web", to="3").run is None
+    assert record.past("web", to=CONFIG.id[:6]).revisions == {CONFIG.id: OLD.digest}
+    assert record.past("web", to=SRC.id).revisions == {SRC.id: OLD.digest}
+    assert record.past("web", to=SRC.id.upper()).revisions == {SRC.id: OLD.digest}
+    assert record.past("other", to=SRC.id).revisions == {SRC.id: ""}
+    assert record.past("web", to="____").revisions == {}
+    assert record.past("web").changed == {2: {("web", NEW.digest)}}
+    assert record.past("web", leaves=NEW.digest).last_run == 2

@@ -1,6 +1,6 @@
 """Rows that are read together share what is equal in them, and never what only looks equal."""
 
-from paiwatch.record.encoding import applied_from_row, applied_to_row
+from paiwatch.record.applied_rows import applied_from_row, applied_to_row
 from paiwatch.record.sharing import Sharing
 from tests.builders import a_read, a_release, an_applied
 

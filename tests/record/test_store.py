@@ -7,26 +7,44 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from paiwatch.catalog.service import OnInterruption, Operator
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Identity, Outcome
+from paiwatch.engine import changes
+from paiwatch.engine.backoff import delay
+from paiwatch.engine.commands import Retry, Suspend
 from paiwatch.errors import StoreError
-from paiwatch.operators.run import Identity
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.plan.plan import Kind
 from paiwatch.record.history import History
-from paiwatch.record.store import Record
 from tests.builders import a_desired, a_read, a_release, a_service, scripts
-from tests.record.runs import CONFIG, FAILED, INTERRUPTED, SRC, SUCCEEDED, a_plan, a_step, accept, carry
+from tests.record.runs import (
+    CONFIG,
+    FAILED,
+    INTERRUPTED,
+    SRC,
+    SUCCEEDED,
+    Record,
+    a_plan,
+    a_step,
+    accept,
+    carry,
+)
 
 RELEASE = a_release(
     "grafana",
     reads=(a_read("grafana.port", 3000), a_read("list.0", "x")),
     watched={"version/PAI.VERSION": "v1"},
 )
-CUT_OFF = Hold(service="grafana", by=HeldBy.INTERRUPTED, reason="run 1", since=9.0)
+CUT_OFF = Hold(
+    service="grafana",
+    by=HeldBy.INTERRUPTED,
+    reason="run 1 (start) was cut off; look at `paiwatch logs 1`, then `paiwatch retry grafana`",
+    since=102.5,
+)
 NEWER = a_release("grafana", {"start.sh": "echo newer\n"})
 
 
@@ -87,7 +105,9 @@ def test_a_clock_that_was_set_back_ends_no_run_before_it_began(record: Record, s
     ended, cut_off = (record.begin(step, generation, 1, at=500.0).run for step in steps)
 
     record.finish(ended, FAILED, at=100.0)
-    record.interrupt(cut_off, at=100.0, because="paiwatch ended while it ran")
+    again = reopened(record, state)
+    again.recover(cut_off, at=100.0)
+    again.close()
 
     with History.open(state) as past:
         assert [(run.began, run.ended) for run in past.runs()] == [(500.0, 500.0)] * 2
@@ -114,12 +134,14 @@ def test_what_began_is_touched_until_it_succeeds(record: Record, state: Path) ->
 
 def test_a_failure_leaves_it_touched_and_is_counted(record: Record, state: Path) -> None:
     step = a_step("grafana", RELEASE.digest)
-    carry(record, step, FAILED, retry_at=150.0)
-    carry(record, step, FAILED, retry_at=170.0)
+    carry(record, step, FAILED)
+    carry(record, step, FAILED)
 
     again = reopened(record, state)
-    failure = again.failures.all()["grafana", RELEASE.digest]
-    assert (failure.attempts, failure.retry_at, failure.quarantined) == (2, 170.0, False)
+    failure = again.failures()["grafana", RELEASE.digest]
+    rest = delay("grafana", RELEASE.digest, 2, step.spec.retries)
+    assert (failure.attempts, failure.quarantined) == (2, False)
+    assert failure.retry_at == pytest.approx(102.5 + rest, abs=0.001), "the file counts milliseconds"
     assert failure.because == "exit code 3"
     assert again.memory()["grafana"].touched == RELEASE.digest
     again.close()
@@ -128,12 +150,12 @@ def test_a_failure_leaves_it_touched_and_is_counted(record: Record, state: Path)
 def test_an_interruption_counts_no_attempt(record: Record) -> None:
     step = a_step("grafana", RELEASE.digest)
     carry(record, step, INTERRUPTED)
-    assert record.failures.all() == {}
+    assert record.failures() == {}
 
-    carry(record, step, FAILED, retry_at=150.0)
+    carry(record, step, FAILED)
     carry(record, step, INTERRUPTED)
 
-    assert record.failures.all()["grafana", RELEASE.digest].attempts == 1
+    assert record.failures()["grafana", RELEASE.digest].attempts == 1
 
 
 def test_a_success_clears_the_failures_of_all_its_releases(record: Record) -> None:
@@ -142,7 +164,7 @@ def test_a_success_clears_the_failures_of_all_its_releases(record: Record) -> No
 
     carry(record, a_step("grafana", NEWER.digest), release=NEWER)
 
-    assert set(record.failures.all()) == {("loki", "l" * 64)}
+    assert set(record.failures()) == {("loki", "l" * 64)}
 
 
 def test_the_stop_of_a_restart_settles_nothing(record: Record) -> None:
@@ -157,7 +179,7 @@ def test_the_stop_of_a_restart_settles_nothing(record: Record) -> None:
         NEWER.digest,
         Operator.STOP,
     )
-    assert record.failures.all()["grafana", NEWER.digest].attempts == 1
+    assert record.failures()["grafana", NEWER.digest].attempts == 1
 
 
 def test_a_removed_service_is_forgotten_once_it_is_stopped(record: Record, state: Path) -> None:
@@ -170,7 +192,7 @@ def test_a_removed_service_is_forgotten_once_it_is_stopped(record: Record, state
 
     again = reopened(record, state)
     assert again.memory() == {}
-    assert again.failures.all() == {}
+    assert again.failures() == {}
     again.close()
 
 
@@ -192,8 +214,8 @@ def test_a_stop_by_a_person_keeps_the_memory_and_holds_the_service_in_one(
     hold = Hold(service="grafana", by=HeldBy.STOPPED, reason="upgrade", since=99.5, done=False)
     stop = a_step("grafana", RELEASE.digest, Operator.STOP, kind=Kind.ASKED)
     generation = record.accept(a_plan(stop), CONFIG, SRC, at=100.0, holds=[hold])
-    record = reopened(record, state)
-    assert record.holds() == {"grafana": hold}
+    with History.open(state) as past:
+        assert past.holds() == {"grafana": hold}
 
     run = record.begin(stop, generation, 1, at=101.0).run
     record.finish(run, SUCCEEDED, at=102.0)
@@ -218,10 +240,11 @@ def test_a_start_by_a_person_ends_the_hold_when_it_begins(record: Record, state:
 
 
 def test_an_interruption_holds_the_service_unless_a_person_does_already(record: Record, state: Path) -> None:
-    carry(record, a_step("grafana", RELEASE.digest), INTERRUPTED, hold=CUT_OFF)
-    asked = replace(CUT_OFF, service="loki", by=HeldBy.STOPPED)
+    strict: dict[str, Any] = {"interrupted": OnInterruption.HOLD, "kind": Kind.ASKED}
+    carry(record, a_step("grafana", RELEASE.digest, **strict), INTERRUPTED)
+    asked = Hold(service="loki", by=HeldBy.STOPPED, reason="run 1", since=9.0)
     record.hold(asked)
-    carry(record, a_step("loki", "l" * 64), INTERRUPTED, hold=replace(CUT_OFF, service="loki"))
+    carry(record, a_step("loki", "l" * 64, Operator.STOP, **strict), INTERRUPTED)
 
     again = reopened(record, state)
     assert again.holds() == {"grafana": CUT_OFF, "loki": asked}
@@ -235,8 +258,8 @@ def test_a_crash_finds_what_the_release_that_ran_asks_for_then(record: Record, s
         record.begin(step, generation, 1, at=1.0)
 
     again = reopened(record, state)
-    unfinished = again.unfinished()
-    again.interrupt(unfinished[0].run, at=9.0, because="paiwatch died", hold=CUT_OFF)
+    unfinished = tuple(again.state.unfinished.values())
+    again.recover(*(each.run for each in unfinished), at=102.5)
     again = reopened(again, state)
 
     assert [str(each.step) for each in unfinished] == ["start grafana", "start loki"]
@@ -289,16 +312,15 @@ def test_unfinished_runs_are_told_after_a_crash_and_can_be_interrupted(record: R
     record.started(two.run, identity)
 
     again = reopened(record, state)
-    unfinished = again.unfinished()
-    assert [(each.run, each.marker, each.identity, each.log) for each in unfinished] == [
-        (one.run, one.marker, None, one.log),
-        (two.run, two.marker, identity, two.log),
+    unfinished = tuple(again.state.unfinished.values())
+    assert [(each.run, each.marker, each.identity) for each in unfinished] == [
+        (one.run, one.marker, None),
+        (two.run, two.marker, identity),
     ]
-    for each in unfinished:
-        again.interrupt(each.run, at=9.0, because="paiwatch died")
-    again.generations.abandon("paiwatch died before they began", at=9.0)
+    again.recover(*(each.run for each in unfinished), at=9.0)
 
-    assert again.unfinished() == ()
+    again = reopened(again, state)
+    assert not again.state.unfinished
     with History.open(state) as history:
         found = history.generation(generation)
         assert found is not None
@@ -335,15 +357,16 @@ def test_holds_come_and_go(record: Record, state: Path) -> None:
 
 def test_quarantine_stays_until_forgiven(record: Record, state: Path) -> None:
     carry(record, a_step("grafana", RELEASE.digest), FAILED)
-    record.failures.quarantine("grafana", RELEASE.digest, attempts=5, at=7.0)
+    record.quarantine("grafana", RELEASE.digest, attempts=5, at=7.0)
 
     again = reopened(record, state)
-    failure = again.failures.all()["grafana", RELEASE.digest]
+    failure = again.failures()["grafana", RELEASE.digest]
     assert (failure.quarantined, failure.since, failure.attempts) == (True, 7.0, 5)
-    again.failures.forgive(["loki"])
-    assert again.failures.all()
-    again.failures.forgive()
-    assert again.failures.all() == {}
+    carry(again, a_step("loki", "l" * 64), SUCCEEDED)
+    again.obey(Retry(services=frozenset({"loki"})))
+    assert again.failures()
+    again.obey(Retry())
+    assert again.failures() == {}
     again.close()
 
 
@@ -358,7 +381,7 @@ def test_adopted_releases_are_applied_without_a_run(record: Record) -> None:
     assert memory["grafana"].digest == desired.releases["grafana"].digest
     assert memory["grafana"].prerequisites == {"loki": memory["loki"].version}
     assert (memory["grafana"].touched, memory["grafana"].spec.scripts) == ("", grafana.scripts)
-    assert record.failures.all() == {}
+    assert record.failures() == {}
     version = memory["loki"].version
     record.adopt(desired, ["loki"], at=51.0)
     assert record.memory()["loki"].version == version
@@ -390,21 +413,25 @@ def test_pruning_keeps_the_newest_runs_and_what_they_refer_to(record: Record, st
         assert [row.id for row in history.generations()] == [open_generation, 6, 5, 4]
 
 
-def test_a_name_that_leaves_the_folder_is_refused_before_anything_is_written(record: Record) -> None:
+def test_a_name_that_leaves_the_folder_is_refused_before_anything_is_written(
+    record: Record, state: Path
+) -> None:
     step = a_step("../grafana", RELEASE.digest)
 
     with pytest.raises(Exception, match="not a name for a folder"):
         record.begin(step, accept(record, [step]), 1, at=1.0)
 
-    assert record.unfinished() == ()
+    with History.open(state) as history:
+        assert history.runs() == ()
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
 def test_files_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from paiwatch.record.store import Record;"
+        "import os, sys; from pathlib import Path; from paiwatch.record.store import Store;"
+        "from paiwatch.engine import changes;"
         "state = Path(sys.argv[1]); os.umask(int(sys.argv[2]));"
-        "record = Record.open(state); record.lift('x');"
+        "record = Store.open(state); record.commit((changes.HoldDropped(service='x'),));"
         "print([oct(p.stat().st_mode & 0o777) for p in [state, *sorted(state.iterdir())]])"
     )
     ran = subprocess.run(
@@ -425,19 +452,19 @@ def test_what_is_no_record_is_a_store_error_that_names_the_file(state: Path) -> 
 
 
 def test_a_refused_write_changes_nothing_in_memory(record: Record) -> None:
-    record._ledger._connection.exec_driver_sql("PRAGMA query_only = ON")
-    record._ledger._connection.rollback()
+    record.store._connection.exec_driver_sql("PRAGMA query_only = ON")
+    record.store._connection.rollback()
 
     with pytest.raises(StoreError, match="readonly"):
-        record.hold(Hold(service="grafana", by=HeldBy.SUSPENDED, reason="secret", since=1.0))
+        record.obey(Suspend(service="*", reason="secret"))
 
     assert record.holds() == {}
 
 
 def test_a_killed_writer_leaves_whole_transactions(state: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from paiwatch.record.store import Record;"
-        "from tests.record.runs import a_step, carry;"
+        "import sys; from pathlib import Path;"
+        "from tests.record.runs import Record, a_step, carry;"
         "record = Record.open(Path(sys.argv[1]));"
         "[print(carry(record, a_step('s%d' % (i % 7), '%064d' % i)), flush=True) for i in range(100000)]"
     )
@@ -461,7 +488,7 @@ def test_a_killed_writer_leaves_whole_transactions(state: Path) -> None:
         assert all(run.reasons for run in runs)
         newest = record.memory()[f"s{(promised - 1) % 7}"]
         assert (newest.digest if runs[0].id == promised else newest.archived) == f"{promised - 1:064d}"
-        for run in record.unfinished():
+        for run in record.state.unfinished.values():
             assert record.memory()[run.service].touched
 
 
@@ -481,7 +508,8 @@ def test_a_step_that_an_older_generations_run_did_has_the_outcome_of_that_run(
     older = accept(record, [step])
     run = record.begin(step, older, 1, at=101.0).run
     newer = accept(record, [step, other])
-    record.generations.dismiss(newer, other, Outcome.BLOCKED, "held")
+    held = changes.StepSettled(generation=newer, step=other.id, outcome=Outcome.BLOCKED, because="held")
+    record.write(held)
     record.finish(run, SUCCEEDED, release=RELEASE, at=102.0)
 
     record.close_generation(newer, succeeded=True, at=103.0)

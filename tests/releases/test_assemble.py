@@ -1,11 +1,10 @@
 """A deploy folder becomes a release."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paiwatch.releases.digest import release_digest
-from paiwatch.releases.release import OnDemand, ReleaseFile
+from paiwatch.releases.release import ReleaseFile
 from paiwatch.snapshot import Mode, blob_id
 from tests.releases.builders import assembled
 
@@ -22,7 +21,9 @@ def test_a_release_has_every_file_and_the_rendered_ones_beside_their_templates()
     outcome = assembled(FILES, CFG, "sub/a.yaml", "b")
 
     assert outcome.release is not None
-    assert outcome.release.rendered == {"sub/a.yaml": b"port: 1", "b": b"X"}
+    assert outcome.rendered is not None
+    assert outcome.rendered.contents == {"sub/a.yaml": b"port: 1", "b": b"X"}
+    assert outcome.release.rendered == {"sub/a.yaml", "b"}
     assert set(outcome.release.files) == {*FILES, "sub/a.yaml", "b"}
     assert outcome.release.files["b"].oid == blob_id(b"X")
     assert [(read.template, read.path) for read in outcome.release.reads] == [
@@ -72,8 +73,8 @@ def test_unlisted_templates_are_left_as_they_are() -> None:
 def test_includes_find_the_other_files_of_the_folder() -> None:
     outcome = assembled({"a.template": b"{% include 'parts/x.yaml' %}", "parts/x.yaml": b"x: 1"}, {}, "a")
 
-    assert outcome.release is not None
-    assert outcome.release.rendered == {"a": b"x: 1"}
+    assert outcome.rendered is not None
+    assert outcome.rendered.contents == {"a": b"x: 1"}
 
 
 names = st.text("ab/1:", min_size=1, max_size=4)
@@ -91,13 +92,3 @@ def test_digests_are_equal_exactly_for_equal_files(
 
     assert (digest(first) == digest(second)) == (first == second)
     assert digest(dict(reversed(first.items()))) == digest(first)
-
-
-def test_bytes_that_are_not_kept_cannot_be_taken_for_empty_ones() -> None:
-    names_only = OnDemand(frozenset({"b", "a"}))
-
-    assert list(names_only) == ["a", "b"]
-    assert "a" in names_only
-    assert len(names_only) == 2
-    with pytest.raises(LookupError, match="ask the survey"):
-        names_only["a"]

@@ -10,8 +10,8 @@ from paiwatch.documents import yamlplain
 from paiwatch.documents.yamlplain import BadYamlError
 from paiwatch.model.reads import Sight
 from paiwatch.problem import Problem
-from paiwatch.releases import splices
 from paiwatch.releases.affinity import Yaml
+from paiwatch.releases.lint import splices
 from paiwatch.releases.render import Rendered, Renderer
 from tests.releases.builders import a_sheet
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
 from paiwatch.domain.run_spec import Operator, RunSpec
 from paiwatch.plan.plan import Kind, Plan, Reason, Step, StepId
 from paiwatch.problem import Problem

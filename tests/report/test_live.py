@@ -3,7 +3,7 @@
 from typing import Any
 
 from paiwatch.catalog.service import Operator
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
 from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Kind
 from paiwatch.record.rows import StepRow

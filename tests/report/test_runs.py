@@ -1,6 +1,6 @@
 """Past runs, as a list for programs and as rows for people."""
 
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
 from paiwatch.plan.plan import Reason
 from paiwatch.report import runs
 from tests.report.builders import a_run

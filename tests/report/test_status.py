@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from paiwatch.catalog.service import Operator
-from paiwatch.convergence.events import Outcome
+from paiwatch.domain.run import Outcome
 from paiwatch.plan.applied import Applied, HeldBy, Hold, Pin, PinnedBy
 from paiwatch.plan.guard import HeldPlan
 from paiwatch.record.rows import RunRow

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from paiwatch.daemon.recorded_acceptance import seen
 from paiwatch.settings.sections import Source, Submodules
 from paiwatch.sources import origin
-from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.whole import WholeRepository
 from tests.sources.origins import a_bare, a_work_tree, commit, git
 
@@ -55,7 +55,7 @@ def a_whole(
 ) -> WholeRepository:
     """The repository of ours that follows submodules."""
     source = Source.model_validate({"repo": str(repo), "submodules": Submodules.ON, **settings})
-    memories = beside_mirrors(state / "sources", lender=lender / "sources" if lender else None)
+    memories = seen(lender or state / "no record")
     return origin.whole(source, state, lender, memories=memories, recorded="")
 
 

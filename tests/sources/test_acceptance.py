@@ -2,20 +2,21 @@
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from paiwatch.daemon.recorded_acceptance import seen
 from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.settings.sections import Source
-from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.origin import mirror_home
-from paiwatch.sources.rules import Refusal
+from paiwatch.sources.refused_commit import Refusal
 from paiwatch.sources.sources import Sources
+from tests.sources.memories import recording, rows, set_back
 from tests.sources.origins import a_bare, a_work_tree, git
 from tests.sources.signing import SshKey, an_ssh_key, needs_ssh, signed
 
@@ -60,14 +61,13 @@ class Place:
         live.mkdir(exist_ok=True)
         home = self.root / state
         src, recorded = Source(directory=live), (self.recorded, "")
-        memories = beside_mirrors(home / "sources", lender=self.lender / "sources" if self.lender else None)
-        made = Sources(
-            self.source, src, home, Nudges(), memories=memories, lender=self.lender, recorded=recorded
-        )
-        try:
+        async with AsyncExitStack() as stack:
+            memories = seen(self.lender) if self.lender else await stack.enter_async_context(recording(home))
+            made = Sources(
+                self.source, src, home, Nudges(), memories=memories, lender=self.lender, recorded=recorded
+            )
+            stack.push_async_callback(made.stop)
             yield made
-        finally:
-            await made.stop()
 
     async def looked(self) -> tuple[str, Refusal | None]:
         """The commit that a fresh start takes, and what it refuses."""
@@ -77,8 +77,8 @@ class Place:
 
 async def taken(sources: Sources) -> tuple[str, Refusal | None]:
     """The commit that the next look takes, and what it refuses."""
-    seen = await sources.look()
-    return seen.snapshot.config.revision.id, seen.refusals.get("config")
+    found = await sources.look()
+    return found.snapshot.config.revision.id, found.refusals.get("config")
 
 
 @pytest.fixture
@@ -161,6 +161,7 @@ async def test_a_damaged_memory_is_made_up_for_from_the_record(place: Place) -> 
     good = place.push(by=place.alice)
     await place.looked()
     place.push(by=None)
+    set_back(place.root / "state")
     (place.mirror / "accepted").write_text("{}")
     place.recorded = good
 
@@ -186,6 +187,7 @@ async def test_a_damaged_memory_of_which_nobody_else_knows_is_a_fault_until_a_pe
     forward.push(by=None)
     await forward.looked()
     other = rewritten(forward)
+    set_back(forward.root / "state")
     memory = forward.mirror / "accepted"
     memory.write_bytes(text)
 
@@ -201,6 +203,7 @@ async def test_a_damaged_memory_of_which_nobody_else_knows_is_a_fault_until_a_pe
 async def test_who_only_looks_is_told_of_a_damaged_memory_of_the_daemon(forward: Place) -> None:
     forward.push(by=None)
     await forward.looked()
+    set_back(forward.root / "state")
     (forward.mirror / "accepted").write_text("what?")
     forward.lender = forward.root / "state"
 
@@ -225,10 +228,10 @@ async def test_a_named_revision_is_given_whatever_its_signature_and_said_to_be_u
     bad = place.push(by=None)
 
     async with place.opened() as sources:
-        seen = await sources.look(config_rev=bad)
+        found = await sources.look(config_rev=bad)
 
-    (problem,) = seen.problems
-    assert seen.snapshot.config.revision.id == bad
+    (problem,) = found.problems
+    assert found.snapshot.config.revision.id == bad
     assert problem.message.startswith(f"unverified: {bad[:8]} ")
 
 
@@ -237,14 +240,14 @@ async def test_who_only_looks_knows_the_last_good_commit_of_the_daemon(place: Pl
     await place.looked()
     place.push(by=None)
     place.lender = place.root / "state"
-    before = (place.mirror / "accepted").read_bytes()
+    before = rows(place.lender)
 
     async with place.opened("scratch") as sources:
-        seen = await sources.look()
+        found = await sources.look()
 
-    assert seen.snapshot.config.revision.id == good
-    assert seen.refusals["config"].problem in seen.problems
-    assert (place.mirror / "accepted").read_bytes() == before
+    assert found.snapshot.config.revision.id == good
+    assert found.refusals["config"].problem in found.problems
+    assert rows(place.lender) == before
 
 
 # ── every commit ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from paiwatch.daemon.recorded_acceptance import seen
 from paiwatch.errors import ConfigError, StalledError, TransientError
 from paiwatch.settings.sections import Source
-from paiwatch.sources.acceptance_files import beside_mirrors
 from paiwatch.sources.nudge import Nudges
 from paiwatch.sources.origin import mirror_home
 from paiwatch.sources.sources import Sources
@@ -66,7 +66,7 @@ async def opened(
     tmp_path: Path, config: dict[str, Any], src: dict[str, Any], nudges: Nudges | None = None
 ) -> AsyncIterator[Sources]:
     """Sources on these settings, with their state in tmp_path."""
-    state, memories = tmp_path / "state", beside_mirrors(tmp_path / "state" / "sources")
+    state, memories = tmp_path / "state", seen(tmp_path / "no record")
     made = Sources(Source(**config), Source(**src), state, nudges or Nudges(), memories=memories)
     try:
         yield made
@@ -198,7 +198,7 @@ async def test_a_lent_state_folder_is_only_read(tmp_path: Path, bare: str) -> No
     async with opened(tmp_path, source.model_dump(), source.model_dump()) as owner:
         await owner.look()
         before = sorted((tmp_path / "state").rglob("*"))
-        memories = beside_mirrors(tmp_path / "scratch" / "sources")
+        memories = seen(tmp_path / "state")
         guest = Sources(
             source, source, tmp_path / "scratch", Nudges(), memories=memories, lender=tmp_path / "state"
         )

@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Operator
+from paiwatch.engine.remembering import adopted
 from paiwatch.plan.applied import Applied
 from paiwatch.record.history import History
-from paiwatch.record.memory import adopted
-from paiwatch.record.store import Record
 from paiwatch.releases import seal
 from paiwatch.releases.release import Desired, Read, ReleaseFile
 from paiwatch.snapshot import Mode
 from paiwatch.survey import Survey
+from paiwatch.survey.rendering import expect
 from tests.builders import edit_trees
+from tests.record.runs import Record
 from tests.survey.test_survey import (
     SERVICES,
     Shop,
@@ -62,13 +63,13 @@ def test_an_unchanged_tree_renders_nothing_and_is_the_same() -> None:
     assert warm == cold
     assert list(warm.releases) == list(cold.releases)
     assert all(list(warm.releases[name].files) == list(cold.releases[name].files) for name in cold.releases)
-    assert survey.render("grafana") == a_full(shop, "grafana")
+    assert expect(survey.rendering.render("grafana")) == a_full(shop, "grafana")
 
 
 def a_full(shop: Shop, service: str) -> Any:
     survey = a_survey()
     shop.look(survey)
-    return survey.render(service)
+    return expect(survey.rendering.render(service))
 
 
 def test_one_changed_key_renders_its_readers_alone() -> None:
@@ -233,6 +234,6 @@ def test_a_primed_survey_equals_a_cold_one(
     assert list(warm.releases) == list(cold.releases)
     for name, release in cold.releases.items():
         assert warm.releases[name].reads == release.reads
-        assert survey.render(name) == fresh.render(name)
+        assert expect(survey.rendering.render(name)) == expect(fresh.rendering.render(name))
     edit_trees(shop.config, shop.src, past)
     assert shop.look(survey) == shop.look(fresh) == shop.look(a_survey())

@@ -15,6 +15,7 @@ from paiwatch.releases.release import Desired
 from paiwatch.settings.sections import Logging
 from paiwatch.snapshot import Entry, Mode, Revision, Snapshot, Tree, blob_id
 from paiwatch.survey import Survey
+from paiwatch.survey.rendering import expect
 from tests.builders import edit_trees
 
 
@@ -102,12 +103,12 @@ def test_bytes_of_rendered_files_are_made_on_demand() -> None:
     shop, survey = a_shop(), a_survey()
     desired = shop.look(survey)
 
-    release = survey.render("grafana")
+    files = expect(survey.rendering.render("grafana"))
 
-    assert release.rendered == {"a.conf": b"port=3000"}
-    assert release.digest == desired.releases["grafana"].digest
-    assert release.files is desired.releases["grafana"].files
-    assert release.reads is desired.releases["grafana"].reads
+    assert files.contents == {"a.conf": b"port=3000"}
+    assert files.release.digest == desired.releases["grafana"].digest
+    assert files.release.files is desired.releases["grafana"].files
+    assert files.release.reads is desired.releases["grafana"].reads
     assert list(desired.releases["grafana"].rendered) == ["a.conf"]
 
 
@@ -189,7 +190,7 @@ def test_a_service_that_cannot_be_rendered_is_invalid_and_the_others_go_on() -> 
     assert not desired.is_broken
     assert "did you mean 'prot'?" in desired.problems[0].message
     with pytest.raises(StalledError, match="grafana"):
-        survey.render("grafana")
+        expect(survey.rendering.render("grafana"))
 
 
 def test_includes_are_read_with_the_templates_that_ask_for_them() -> None:
@@ -199,7 +200,7 @@ def test_includes_are_read_with_the_templates_that_ask_for_them() -> None:
     survey = a_survey()
     shop.look(survey)
 
-    assert survey.render("grafana").rendered == {"a.conf": b"from demo"}
+    assert expect(survey.rendering.render("grafana")).contents == {"a.conf": b"from demo"}
 
 
 def test_contents_that_cannot_be_read_leave_no_wrong_memory() -> None:
@@ -312,7 +313,7 @@ def test_looking_again_equals_looking_for_the_first_time(history: list[list[Any]
         assert again == first
         assert list(again.releases) == list(first.releases)
         for name in first.releases:
-            assert survey.render(name) == fresh.render(name)
+            assert expect(survey.rendering.render(name)) == expect(fresh.rendering.render(name))
 
 
 def test_looking_changes_no_snapshot() -> None:
@@ -348,7 +349,7 @@ def test_a_watched_file_changes_the_release_of_its_watcher_alone_and_renders_not
     assert after.releases["store"] is before.releases["store"]
     assert not shop.reads
     assert after == shop.look(a_survey())
-    assert survey.render("grafana").digest == after.releases["grafana"].digest
+    assert expect(survey.rendering.render("grafana")).release.digest == after.releases["grafana"].digest
 
 
 def test_what_is_not_watched_changes_no_release() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from paiwatch.problem import Problem, errors
 from paiwatch.releases.release import Desired
+from paiwatch.survey.rendering import expect
 from tests.builders import edit_trees
 from tests.openpai_tree import LAYOUT, SERVICES, SRC, Olympus
 
@@ -302,4 +303,4 @@ def test_looking_again_equals_looking_for_the_first_time(
         again, first = olympus.look(), olympus.look(fresh := olympus.another())
         assert told(again) == told(first)
         for name in first.releases:
-            assert olympus.survey.render(name) == fresh.render(name)
+            assert expect(olympus.survey.rendering.render(name)) == expect(fresh.rendering.render(name))

@@ -1,7 +1,7 @@
 """The SQLite file: opened for the one writer or for readers, with what durability needs, its faults as StoreError."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from paiwatch import disk, private
-from paiwatch.errors import StoreError
+from paiwatch.errors import OutdatedError, StoreError
 from paiwatch.failpoint import reach
 from paiwatch.record import layout, migrations
 from paiwatch.record.migrations import MIGRATIONS, Migration
@@ -65,8 +65,10 @@ def faults(file: Path) -> Iterator[None]:
         raise StoreError(f"{file}: {_explain(file, error)}") from error
 
 
-def open_writer(file: Path, known: Sequence[Migration] = MIGRATIONS) -> Connection:
-    """The one long-lived connection that writes, its file made and migrated. Raises StoreError."""
+def open_writer(
+    file: Path, known: Sequence[Migration] = MIGRATIONS, *, judged: Collection[Path] = ()
+) -> Connection:
+    """The one long-lived connection that writes, its file made and migrated; see layout.loss for `judged`. Raises StoreError."""
     with faults(file):
         private.make_folder(file.parent)
         if not file.exists():
@@ -75,7 +77,7 @@ def open_writer(file: Path, known: Sequence[Migration] = MIGRATIONS) -> Connecti
         engine = _engine(lambda: sqlite3.connect(file, check_same_thread=False), _WRITER, "BEGIN IMMEDIATE")
         connection = engine.connect()
         try:
-            _bring_up(file, connection, known)
+            _bring_up(file, connection, known, judged)
         except BaseException:
             close(connection)
             raise
@@ -102,7 +104,7 @@ def open_reader(file: Path) -> Connection | None:
         return None
     if present < migrations.newest():
         close(connection)
-        raise StoreError(
+        raise OutdatedError(
             f"{file}: schema {present} is from an older paiwatch; start the daemon once to migrate it"
         )
     return connection
@@ -137,14 +139,16 @@ def _engine(connect: Callable[[], sqlite3.Connection], pragmas: tuple[str, ...],
     return engine
 
 
-def _bring_up(file: Path, connection: Connection, known: Sequence[Migration]) -> None:
+def _bring_up(
+    file: Path, connection: Connection, known: Sequence[Migration], judged: Collection[Path]
+) -> None:
     with connection.begin():
         present = migrations.version_of(connection)
     _refuse_newer(file, present, known)
     if present == migrations.newest(known):
         return
     if not present:
-        _refuse_to_forget(file)
+        _refuse_to_forget(file, judged)
         with connection.begin():
             migrations.create(connection)
         return
@@ -162,9 +166,9 @@ def _refuse_newer(file: Path, present: int, known: Sequence[Migration]) -> None:
         )
 
 
-def _refuse_to_forget(file: Path) -> None:
-    """A record that was lost must not look like a first start, at which every service would be started."""
-    if told := layout.loss(file.parent):
+def _refuse_to_forget(file: Path, judged: Collection[Path]) -> None:
+    """A record that was lost must not look like a first start, at which every service would be started and any commit trusted."""
+    if told := layout.loss(file.parent, judged):
         raise StoreError(told)
 
 

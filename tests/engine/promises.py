@@ -1,0 +1,354 @@
+"""Promises: what must hold in every history, checked from the outside, by what the engine tells and what scripts do."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from paiwatch.catalog.service import Operator
+from paiwatch.domain.run import Outcome
+from paiwatch.engine.state import State
+from paiwatch.news import (
+    CommandGiven,
+    GenerationAccepted,
+    GenerationClosed,
+    News,
+    RollbackEnded,
+    ServiceRolledBack,
+    StepBegan,
+    StepDismissed,
+    StepEnded,
+    StepQuarantined,
+)
+from paiwatch.plan.applied import HeldBy
+from paiwatch.plan.build import build
+from paiwatch.plan.plan import Kind, Plan, Step, StepId
+from paiwatch.plan.target import make_target
+
+if TYPE_CHECKING:
+    from tests.engine.world import World
+
+_FAILURES = frozenset({Outcome.FAILED, Outcome.TIMED_OUT})
+
+
+@dataclass
+class Expected:
+    """One generation: its steps, and what became of each."""
+
+    steps: dict[StepId, Step]
+    succeeded: set[StepId] = field(default_factory=set)
+    failed: set[StepId] = field(default_factory=set)
+    dismissed: dict[StepId, Outcome] = field(default_factory=dict)
+    quarantined: set[StepId] = field(default_factory=set)
+    removed_after: dict[str, set[str]] = field(default_factory=dict)
+
+    def has_outcome(self, step: StepId) -> bool:
+        return step in self.dismissed or step in self.quarantined or step in self.succeeded
+
+
+@dataclass
+class Streak:
+    """Failures in a row of one input, by this observer's own count."""
+
+    count: int = 0
+    at: float = 0.0
+    run: int = 0  # the newest of them
+    rests: bool = True
+    is_condemned: bool = False  # a person went back from it
+    is_quarantined: bool = False
+
+    def is_spent(self, step: Step) -> bool:
+        return self.is_condemned or self.is_quarantined or self.count >= step.spec.retries.attempts
+
+
+class Promises:
+    """Watches a world."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.open: dict[int, Expected] = {}
+        self.newest = Expected({})
+        self.streaks: dict[tuple[str, str], Streak] = {}
+        self.set_aside: dict[tuple[str, str], Streak] = {}  # until what a person asks for begins
+        self.removing: set[str] = set()
+        self.adopted: set[str] = set()  # a person says how these are; nobody looked
+        self.before = world.state if hasattr(world, "state") else State(rules=world.rules)
+
+    def hear(self, news: News, before: State) -> None:
+        """The engine told this of an event; `before` is the state that the event met."""
+        self.before = before
+        match news:
+            case GenerationAccepted(generation=generation, plan=plan):
+                self.expect(generation, plan)
+            case StepBegan():
+                self.check_begin(news)
+            case StepEnded(step=step, generation=generation, result=result):
+                self.note_end(step, generation, result.outcome)
+            case StepDismissed():
+                self.check_dismiss(news)
+            case StepQuarantined():
+                self.check_quarantine(news)
+            case GenerationClosed():
+                self.check_close(news)
+            case ServiceRolledBack(by="person"):
+                self.note_rolled_back(news.service, news.instead_of, news.release)
+            case CommandGiven(verb="retry"):
+                self.note_retry(frozenset(news.services))
+            case CommandGiven(verb="adopt"):
+                self.adopted |= set(news.services)
+                self.note_retry(frozenset(news.services))
+            case RollbackEnded() | _:
+                pass
+
+    # ── what happens ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def expect(self, generation: int, plan: Plan) -> None:
+        """A generation begins."""
+        self.newest = Expected({step.id: step for step in plan.steps})
+        self.open[generation] = self.newest
+        memory = self.before.applied
+        removals = {step.id.service for step in plan.steps if step.kind is Kind.REMOVED}
+        for name in removals:
+            self.newest.removed_after[name] = {other for other in removals if name in self.remembered(other)}
+        for step in plan.steps:
+            if (step.kind is Kind.REMOVED) is not (step.id.service in self.removing):
+                (self.removing.discard if step.id.service in self.removing else self.removing.add)(
+                    step.id.service
+                )
+                self.streaks.pop((step.id.service, step.digest), None)
+            if step.kind is Kind.ASKED and (known := self.streaks.pop((step.id.service, step.digest), None)):
+                self.set_aside[step.id.service, step.digest] = known
+        assert all(memory[name].archived for name in removals)
+
+    def remembered(self, name: str) -> set[str]:
+        """All it stood on when it last ran, at any distance."""
+        applied = self.world.state.applied.get(name)
+        direct = set(applied.prerequisites) if applied else set()
+        return direct.union(*(self.remembered(other) for other in direct))
+
+    def forget_open(self) -> None:
+        """The daemon was killed: nobody will close what was open. What was tried last, the store knows."""
+        self.open.clear()
+        self.newest = Expected({})
+        self.streaks |= self.set_aside
+        self.set_aside.clear()
+        self.removing = set(self.world.store.removing())
+
+    def note_end(self, step: Step, generation: int, outcome: Outcome) -> None:
+        """A run ended; it also counts for a newer generation whose same work was never begun there."""
+        key = (step.id.service, step.digest)
+        own = self.open[generation]
+        counts = self._counts_for_newest(step, own)
+        if outcome is Outcome.SUCCEEDED:
+            own.succeeded.add(step.id)
+            own.failed.discard(step.id)
+            if counts:
+                self.newest.succeeded.add(step.id)
+            if step.last and step.instead_of:
+                self.streaks.pop(key, None)
+            elif step.last:
+                self._forget_service(step.id.service)
+            if counts or (own is self.newest and not self.before.is_draining):
+                self._forget_dependents(step.id)
+            if step.last:
+                self._give_new_chances(step.id.service)
+            return
+        own.failed.add(step.id)
+        if outcome in _FAILURES:
+            self.set_aside.pop(key, None)
+            streak = self.streaks.setdefault(key, Streak())
+            streak.count, streak.at, streak.rests = streak.count + 1, self.world.now, True
+            ended = self.before.running.get(step.id.service)
+            streak.run = ended.number if ended else streak.run
+
+    def _counts_for_newest(self, step: Step, own: Expected) -> bool:
+        run = self.before.running.get(step.id.service)
+        return self.newest is not own and run is not None and run.counts
+
+    def _forget_service(self, service: str) -> None:
+        for streaks in (self.streaks, self.set_aside):
+            for key in [key for key in streaks if key[0] == service]:
+                del streaks[key]
+
+    def _forget_dependents(self, done: StepId) -> None:
+        """A prerequisite succeeded: what stands on it is in a new situation."""
+        for step in self.newest.steps.values():
+            if done in step.waits and step.id.service != done.service:
+                self.streaks.pop((step.id.service, step.digest), None)
+                self.set_aside.pop((step.id.service, step.digest), None)
+
+    def _give_new_chances(self, service: str) -> None:
+        """What used up its retries beside the old release of a prerequisite may be tried beside the new one.
+
+        A removal that failed while that prerequisite was already coming up tells nothing of the two together.
+        """
+        state = self.world.state
+        if state.desired is None or service not in state.applied:
+            return
+        known = self.before.applied.get(service)
+        if known is not None and known.version == state.applied[service].version:
+            return
+        target = make_target(state.desired, state.applied)
+        for key, streak in [*self.streaks.items()]:
+            name, digest = key
+            is_wanted = name in target.releases and target.releases[name].digest == digest
+            if not streak.is_quarantined or not is_wanted or streak.run > state.applied[service].version:
+                continue
+            if any(edge.service == service for edge in target.services[name].prerequisites):
+                del self.streaks[key]
+
+    def note_retry(self, services: frozenset[str]) -> None:
+        """A person asked for it."""
+        for service in services or {key[0] for key in (*self.streaks, *self.set_aside)}:
+            self._forget_service(service)
+
+    def note_rolled_back(self, service: str, failed: str, good: str) -> None:
+        """A person went back from one release to another."""
+        self.streaks.setdefault((service, failed), Streak()).is_condemned = True
+        self.streaks.pop((service, good), None)
+
+    # ── what must hold ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def check_begin(self, begin: StepBegan) -> None:
+        """All that must be so when a script starts."""
+        world, step, name = self.world, begin.step, begin.step.id.service
+        expected = self.open[begin.generation]
+        self.set_aside.pop((name, step.digest), None)
+        assert expected is self.newest, "only the newest plan begins anything"
+        assert not self.before.is_draining
+        assert self.before.asked is None, f"{name} began while a plan was being made"
+        assert name not in world.running, f"two operators of {name} at once"
+        assert len(world.running) < world.rules.parallel, "more than parallel at once"
+        assert expected.steps[step.id] is step
+        assert not expected.has_outcome(step.id), f"{step.id} had its outcome"
+        assert set(step.waits) <= expected.succeeded, f"{step.id} did not wait"
+        assert not step.held_by
+        assert not self._is_held(step), f"{step.id} is held"
+        self._check_rest(begin)
+        assert not self._is_shaken(step), f"{step.id} began while what it stands on ran"
+        if step.kind is Kind.REMOVED:
+            assert expected.removed_after[name].isdisjoint(world.state.applied), (
+                f"{name} was removed before its dependents"
+            )
+        elif step.kind is not Kind.ASKED and not step.instead_of:  # what goes back ran beside the others once
+            self._check_prerequisites(name)
+
+    def _is_held(self, step: Step) -> bool:
+        hold = self.before.holds.get(step.id.service)
+        if hold is None or step.kind is Kind.ASKED:
+            return False
+        return step.kind is not Kind.REMOVED or hold.by is HeldBy.SUSPENDED
+
+    def _is_shaken(self, step: Step) -> bool:
+        """Whether a script of something that it stands on is under way, for whatever plan, while it is to be brought up."""
+        scripts = {name for name, run in self.before.running.items() if run.number}
+        return self._builds(step) and not scripts.isdisjoint(step.prerequisites)
+
+    @staticmethod
+    def _builds(step: Step) -> bool:
+        return not (step.last and step.id.operator in {Operator.STOP, Operator.DELETE})
+
+    def _check_rest(self, begin: StepBegan) -> None:
+        """Backoff and quarantine of the same input, whatever was planned meanwhile."""
+        step = begin.step
+        streak = self.streaks.get((step.id.service, step.digest), Streak())
+        assert begin.attempt == streak.count + 1, f"{step.id}: attempt {begin.attempt}, {streak}"
+        if step.kind is not Kind.ASKED:  # a person's own try is made, whatever failed just before
+            assert streak.count < step.spec.retries.attempts, f"{step.id} is quarantined"
+        assert not streak.is_condemned, f"{step.id} was rolled back"
+        if streak.count:
+            rest = min(step.spec.retries.max, step.spec.retries.first * 2 ** (streak.count - 1)) / 2
+            assert self.world.now >= streak.at + rest, f"{step.id} did not rest"
+
+    def _check_prerequisites(self, name: str) -> None:
+        """Nothing it stands on, at any distance, needs anything: asked of the planner itself."""
+        world = self.world
+        if self.before.held_plan is not None:
+            return  # the trees ask for more than may be done: what was accepted before goes on
+        desired = make_target(self.before.desired or world.tree.desired(), world.state.applied)
+        pending = {
+            step.id.service
+            for step in build(desired, world.state.applied, world.policy).steps
+            if step.kind is not Kind.REMOVED
+        }
+        stack = [name]
+        while stack:
+            service = desired.services.get(stack.pop())
+            for edge in service.prerequisites if service else ():
+                if edge.service in desired.services:
+                    assert edge.service not in desired.invalid, (
+                        f"{name} stands on {edge.service}, which has errors"
+                    )
+                    assert edge.service not in pending, f"{name} began before {edge.service} settled"
+                    stack.append(edge.service)
+
+    def check_dismiss(self, dismiss: StepDismissed) -> None:
+        """One outcome only; blocked only for a reason that lies under it."""
+        expected = self.open[dismiss.generation]
+        assert not expected.has_outcome(dismiss.step.id), f"{dismiss.step.id} has two outcomes"
+        expected.dismissed[dismiss.step.id] = dismiss.outcome
+        if dismiss.outcome is Outcome.BLOCKED:
+            assert any(self._is_stuck(step, expected) for step in self._below(dismiss.step, expected))
+        elif "its start is running" in dismiss.because:
+            expected.succeeded.add(dismiss.step.id)
+
+    def _below(self, step: Step, expected: Expected) -> list[Step]:
+        found = [step]
+        for other in found:
+            found.extend(expected.steps[name] for name in other.waits)
+        return found
+
+    def _is_stuck(self, step: Step, expected: Expected) -> bool:
+        streak = self.streaks.get((step.id.service, step.digest), Streak())
+        return bool(step.held_by) or step.id in expected.quarantined or streak.is_spent(step)
+
+    def check_quarantine(self, quarantine: StepQuarantined) -> None:
+        """Only after all attempts failed, or when a person went back from it while it ran."""
+        step = quarantine.step
+        streak = self.streaks[step.id.service, step.digest]
+        assert streak.count == quarantine.attempts
+        assert streak.is_spent(step)
+        streak.is_quarantined = True
+        expected = self.open[quarantine.generation]
+        assert not expected.has_outcome(step.id)
+        expected.quarantined.add(step.id)
+
+    def check_close(self, close: GenerationClosed) -> None:
+        """Once, when every step has its outcome."""
+        expected = self.open.pop(close.generation)
+        superseded = expected is not self.newest or self.world.state.is_draining
+        for step in expected.steps:
+            assert expected.has_outcome(step) or (superseded and step in expected.failed), (
+                f"{step} has no outcome"
+            )
+        assert close.succeeded is (expected.succeeded >= expected.steps.keys())
+
+    def check_all_closed(self) -> None:
+        """Nothing runs any more, so nothing is open."""
+        assert not self.open
+
+    def check_only_people_are_waited_for(self) -> None:
+        """At rest, what has no outcome yet waits for somebody's hold; everything else was told why it will not run."""
+        self.before = self.world.state
+        for step in self.newest.steps.values():
+            if not self.newest.has_outcome(step.id):
+                assert any(self._is_held(other) for other in self._below(step, self.newest)), (
+                    f"{step.id} is forgotten"
+                )
+
+    def check_no_slot_is_wasted(self) -> None:
+        """While a slot is free, nothing that may run is left waiting."""
+        world, expected = self.world, self.newest
+        state = self.before = world.state
+        if state.is_draining or state.asked is not None or len(state.running) >= world.rules.parallel:
+            return
+        for step in expected.steps.values():
+            if expected.has_outcome(step.id) or step.id.service in state.running or step.held_by:
+                continue
+            if not set(step.waits) <= expected.succeeded or self._is_held(step):
+                continue
+            if self._builds(step) and not state.running.keys().isdisjoint(step.prerequisites):
+                continue
+            known = state.failures.get(step.id.service, {}).get(step.digest)
+            rests = known is not None and known.not_before > world.now
+            assert rests, (
+                f"{step.id} could run, and does not: {state.table.standing[step.id]} {state.table._parked}"
+            )
