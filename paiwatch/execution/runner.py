@@ -16,7 +16,6 @@ from paiwatch.engine.effects import Launch, Prepare, Scene
 from paiwatch.engine.events import Recovered
 from paiwatch.engine.state import Unfinished
 from paiwatch.errors import (
-    ConfigError,
     DamagedError,
     PaiwatchError,
     StalledError,
@@ -104,10 +103,9 @@ class LocalExecutor:
         """
         files = self._scenes[order.generation].files(order.step)
         try:
-            layout.log_file(self._state, order.step.id.service, 0)  # a bad name comes to nothing from here on
             if files is not None:
                 await self._outage.outlast(lambda: self.staging.keep((files,)))
-        except (TransientError, StalledError, ConfigError) as fault:
+        except (TransientError, StalledError) as fault:
             self._unkept[order.ticket] = fault
             return False
         return True
@@ -182,7 +180,7 @@ class LocalExecutor:
 
     def _not_prepared(self, fault: PaiwatchError) -> Ended:
         """A release that can never be archived is a fault of the service; what may pass is none, and counts no attempt."""
-        if isinstance(fault, StalledError | ConfigError):
+        if isinstance(fault, StalledError):
             return Ended(result=script.not_started("the release cannot be archived", fault))
         known = fault if isinstance(fault, StoreError) else StoreError(str(fault))
         return Ended(result=script.put_off(str(fault)), fault=None if self._outage.is_patient else known)

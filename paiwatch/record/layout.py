@@ -53,6 +53,11 @@ def _of_mirror(home: Path) -> tuple[str, str]:
 
 def log_file(state: Path, service: str, run: int) -> Path:
     """The output of one run. Raises ConfigError for a name that would leave the folder."""
+    refuse_bad_name(service)
+    return state / "runs" / service / f"{run}.log"
+
+
+def refuse_bad_name(service: str) -> None:
+    """Raises ConfigError for a name that would leave the folder of its runs."""
     if not service or service in {".", ".."} or "/" in service or "\0" in service:
         raise ConfigError(f"service {service!r}: not a name for a folder; rename the component")
-    return state / "runs" / service / f"{run}.log"

@@ -9,7 +9,7 @@ from paiwatch.domain.run import Outcome
 from paiwatch.engine import changes
 from paiwatch.engine.changes import Change
 from paiwatch.plan.plan import StepId
-from paiwatch.record import applied_rows, encoding, event_rows, hold_rows, run_rows
+from paiwatch.record import applied_rows, encoding, event_rows, hold_rows, layout, run_rows
 from paiwatch.record.encoding import milliseconds
 from paiwatch.record.schema import (
     absent,
@@ -92,6 +92,7 @@ def _step(generation: int, step: StepId) -> tuple[int, str, str]:
 
 
 def _intend(connection: Connection, change: changes.RunIntended) -> None:
+    layout.refuse_bad_name(change.step.id.service)  # else every reader of this run would fail
     connection.execute(insert(runs), run_rows.intent_to_row(change))
 
 

@@ -9,7 +9,7 @@ from paiwatch.record import layout
 from paiwatch.record.archive import Archive, static_ids
 from paiwatch.settings import file as settings_file
 from tests.cli.worlds import FILES, World
-from tests.record.runs import SUCCEEDED, Record
+from tests.record.runs import Records
 from tests.sources import origins
 
 
@@ -42,14 +42,13 @@ class History:
         self.world.state.mkdir(exist_ok=True)
         with (
             view.look(settings_file.load(self.world.settings, {})) as seen,
-            Record.open(self.world.state) as record,
+            Records.open(self.world.state) as record,
         ):
-            snapshot = seen.desired.snapshot
-            generation = record.accept(seen.plan, snapshot.config.revision, snapshot.src.revision, at=100.0)
+            record.desired = seen.desired
+            record.accept(seen.plan)
             for step in seen.plan.steps:
                 files = seen.render(step.id.service)
-                run = record.begin(step, generation, 1, at=101.0).run
-                record.finish(run, SUCCEEDED, release=files.release, at=102.0)
+                record.end(record.begin(step), at=102.0)
                 Archive(layout.archive_folder(self.world.state)).keep(
                     files, seen.read_src(static_ids(files.release))
                 )

@@ -14,7 +14,7 @@ from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.history import History
 from tests.builders import a_release
 from tests.cli.worlds import World, a_world
-from tests.record.runs import FAILED, SUCCEEDED, Record, a_step, accept, carry
+from tests.record.runs import FAILED, SUCCEEDED, Records, a_step, accept, carry, hold
 
 
 @pytest.fixture(name="world")
@@ -25,14 +25,14 @@ def _world(tmp_path: Path) -> World:
 def remember(world: World) -> None:
     """Db was started; web's start failed; cache was begun and its paiwatch died; log waits and is suspended."""
     world.state.mkdir()
-    with Record.open(world.state) as record:
+    with Records.open(world.state) as record:
         db, web = a_release("db"), a_release("web")
         carry(record, a_step("db", db.digest), SUCCEEDED, release=db)
         carry(record, a_step("web", web.digest), FAILED)
         steps = [a_step("cache", "c" * 64), a_step("log", "1" * 64)]
-        generation = accept(record, steps, at=110.0)
-        record.begin(steps[0], generation, 1, at=111.0)
-        record.hold(Hold(service="log", by=HeldBy.SUSPENDED, reason="disk is full", since=112.0))
+        accept(record, steps, at=110.0)
+        record.begin(steps[0], at=111.0)
+        hold(record, Hold(service="log", by=HeldBy.SUSPENDED, reason="disk is full", since=112.0))
 
 
 def test_history_as_json(world: World, snapshot: SnapshotAssertion) -> None:
@@ -164,7 +164,7 @@ def test_logs_follow_a_run_to_its_end(
 
 def test_a_service_named_like_a_number_is_meant_before_the_run(world: World) -> None:
     world.state.mkdir()
-    with Record.open(world.state) as record:
+    with Records.open(world.state) as record:
         for name in ("db", "1"):
             release = a_release(name)
             carry(record, a_step(name, release.digest, Operator.START), SUCCEEDED, release=release)

@@ -15,7 +15,7 @@ from paiwatch.record.lock import StateLock
 from paiwatch.scrub import MASK
 from paiwatch.settings import file as settings_file
 from tests.cli.worlds import SECRET, World, a_world, modes
-from tests.record.runs import SUCCEEDED, Record, a_step, accept, carry
+from tests.record.runs import SUCCEEDED, Records, a_step, accept, carry, hold
 
 
 @pytest.fixture(name="world")
@@ -64,7 +64,7 @@ def test_plan_shows_new_files_as_a_diff_with_secrets_masked(world: World) -> Non
 def apply(world: World, *services: str) -> None:
     """What the daemon remembers and archives after it started these services."""
     seen_settings = settings_file.load(world.settings, {})
-    with view.look(seen_settings) as seen, Record.open(world.state) as record:
+    with view.look(seen_settings) as seen, Records.open(world.state) as record:
         for name in services:
             files = seen.render(name)
             step = next(step for step in seen.plan.steps if step.id.service == name)
@@ -156,8 +156,8 @@ def test_a_problem_is_shown_but_does_not_fail_the_plan(world: World) -> None:
 
 def test_a_held_service_is_named_with_its_reason(world: World) -> None:
     world.state.mkdir()
-    with Record.open(world.state) as record:
-        record.hold(Hold(service="web", by=HeldBy.SUSPENDED, reason="disk is full", since=112.0))
+    with Records.open(world.state) as record:
+        hold(record, Hold(service="web", by=HeldBy.SUSPENDED, reason="disk is full", since=112.0))
 
     text = world.paiwatch("plan").stdout
 
@@ -243,11 +243,12 @@ def test_render_as_json(world: World) -> None:
 
 def test_logs_of_a_run_that_is_not_over_are_masked(world: World) -> None:
     world.state.mkdir()
-    with Record.open(world.state) as record, StateLock(world.state, command="once"):
+    with Records.open(world.state) as record, StateLock(world.state, command="once"):
         step = a_step("web", "d" * 64)
-        begun = record.begin(step, accept(record, [step]), 1, at=101.0)
-        begun.log.parent.mkdir(parents=True)
-        begun.log.write_text(f"password is {SECRET}\n")
+        accept(record, [step])
+        log = record.log(record.begin(step))
+        log.parent.mkdir(parents=True)
+        log.write_text(f"password is {SECRET}\n")
 
         result = world.paiwatch("logs", "web")
 
@@ -312,7 +313,7 @@ def test_why_gives_the_reasons_of_the_step(world: World) -> None:
 
 def test_why_remembers_the_last_run(world: World) -> None:
     world.state.mkdir()
-    with Record.open(world.state) as record:
+    with Records.open(world.state) as record:
         carry(record, a_step("gone", "d" * 64), SUCCEEDED)
 
     document = world.document("why", "gone")

@@ -8,7 +8,7 @@ import pytest
 from tests.builders import a_release
 from tests.cli.daemons import a_daemon
 from tests.cli.worlds import World, a_world
-from tests.record.runs import SUCCEEDED, Record, a_step, carry
+from tests.record.runs import SUCCEEDED, Records, a_step, carry
 
 REPLY: dict[str, Any] = {
     "ok": True,
@@ -47,7 +47,7 @@ REPLY: dict[str, Any] = {
 def _world(tmp_path: Path) -> World:
     world = a_world(tmp_path)
     world.state.mkdir()
-    with Record.open(world.state) as record:
+    with Records.open(world.state) as record:
         for name in ("db", "web", "old"):
             release = a_release(name)
             carry(record, a_step(name, release.digest), SUCCEEDED, release=release)

@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paiwatch.domain.run_spec import OPTIONS, OnInterruption, Operator, RunSpec
+from paiwatch.engine.changes import HoldPut
 from paiwatch.plan.applied import Applied, HeldBy, Hold
 from paiwatch.plan.plan import Reason
 from paiwatch.record import applied_rows, encoding
 from paiwatch.record.history import History
+from paiwatch.record.store import Store
 from paiwatch.releases.release import Read, ReleaseFile
 from paiwatch.snapshot import Entry, Mode, Revision
 from tests.fuzz.soup import thorough
-from tests.record.runs import Record
 
 texts = st.one_of(
     st.text(max_size=8),
@@ -96,9 +97,9 @@ def kept(text: str) -> str:
 )
 def test_holds_survive_the_file(holds: list[Hold]) -> None:
     with tempfile.TemporaryDirectory() as state:
-        with Record.open(Path(state)) as record:
+        with Store.open(Path(state)) as store:
             for hold in holds:
-                record.hold(hold)
+                store.commit([HoldPut(hold=hold)])
         with History.open(Path(state)) as past:
             found = past.holds()
 

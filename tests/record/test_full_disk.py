@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.archive import Archive
 from paiwatch.record.history import History
 from paiwatch.record.lock import StateLock
+from paiwatch.record.store import Store
 from paiwatch.snapshot import Mode
 from tests.builders import rendered_files
-from tests.record.runs import INTERRUPTED, Record, a_step, accept
+from tests.record.runs import INTERRUPTED, Records, a_step, accept, hold
 
 
 def a_hold(service: str, reason: str = "a test") -> Hold:
@@ -50,19 +52,19 @@ def file_limit() -> Iterator[None]:
 @pytest.mark.usefixtures("file_limit")
 def test_what_the_disk_did_not_take_has_changed_nothing_and_is_taken_later(state: Path) -> None:
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    with Record.open(state) as record:
-        record.hold(a_hold("grafana"))
+    with Records.open(state) as record:
+        hold(record, a_hold("grafana"))
         largest = max(file.stat().st_size for file in state.iterdir())
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
         with pytest.raises(StoreError, match=r"record\.db: .*(full|disk I/O error); free space there"):
-            record.hold(a_hold("loki", "x" * 100_000))
-        assert record.holds().keys() == {"grafana"}
+            hold(record, a_hold("loki", "x" * 100_000))
+        assert record.state.holds.keys() == {"grafana"}
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-        record.hold(a_hold("loki", "x" * 100_000))
+        hold(record, a_hold("loki", "x" * 100_000))
     assert is_whole(state)
-    with Record.open(state) as again:
-        assert again.holds().keys() == {"grafana", "loki"}
+    with Records.open(state) as again:
+        assert again.state.holds.keys() == {"grafana", "loki"}
 
 
 @pytest.mark.usefixtures("file_limit")
@@ -84,29 +86,29 @@ def test_record_that_another_program_keeps_locked_says_what_to_do(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("paiwatch.record.dialects.sqlite._WAIT", 10)
-    with Record.open(state) as record, closing(sqlite3.connect(state / "record.db")) as other:
+    with Records.open(state) as record, closing(sqlite3.connect(state / "record.db")) as other:
         other.isolation_level = None
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="database is locked; another program keeps it locked: end that"):
-            record.hold(a_hold("grafana"))
+            hold(record, a_hold("grafana"))
 
         other.execute("ROLLBACK")
-        record.hold(a_hold("grafana"))
+        hold(record, a_hold("grafana"))
 
-        assert record.holds().keys() == {"grafana"}
+        assert record.state.holds.keys() == {"grafana"}
 
 
 @pytest.mark.parametrize("damage", ["no database", "cut"])
 def test_damaged_record_is_refused_with_a_remedy_and_left_as_it_is(state: Path, damage: str) -> None:
-    with Record.open(state) as record:
+    with Records.open(state) as record:
         for number in range(200):
-            record.hold(a_hold(f"service-{number}", "x" * 1000))
+            hold(record, a_hold(f"service-{number}", "x" * 1000))
     file = state / "record.db"
     damaged = b"nonsense" * 1000 if damage == "no database" else file.read_bytes()[: 3 * 4096 + 100]
     file.write_bytes(damaged)
 
     with pytest.raises(StoreError) as refused:
-        Record.open(state)
+        Store.open(state)
 
     assert "nothing is written over it: stop paiwatch, move record.db" in str(refused.value)
     assert "sqlite3 record.db .recover" in str(refused.value)
@@ -114,7 +116,7 @@ def test_damaged_record_is_refused_with_a_remedy_and_left_as_it_is(state: Path, 
 
 
 def test_lost_record_is_no_first_start(state: Path) -> None:
-    with Record.open(state):
+    with Store.open(state):
         Archive(state / "archive").keep(rendered_files("grafana", rendered={"start.sh": "echo"}), {})
     for file in state.glob("record.db*"):
         file.unlink()
@@ -123,7 +125,7 @@ def test_lost_record_is_no_first_start(state: Path) -> None:
         with pytest.raises(
             StoreError, match=r"record\.db: missing or empty, but there are archived releases"
         ):
-            Record.open(state)
+            Store.open(state)
     with pytest.raises(StoreError, match=r"record\.db: missing or empty"):
         History.open(state)
 
@@ -151,7 +153,7 @@ def test_state_folder_of_somebody_else_is_refused_with_a_remedy(tmp_path: Path) 
         Path(place).chmod(0o755)
         state = Path(place) / "state"
         state.mkdir(mode=0o755)
-        with Record.open(state):
+        with Store.open(state):
             pass
         done = subprocess.run(
             [sys.executable, "-c", _AS_NOBODY, state, tmp_path / "warm"],
@@ -208,9 +210,10 @@ def test_damaged_release_is_kept_anew(state: Path) -> None:
 
 def test_run_that_is_known_to_start_nothing_leaves_no_mark_on_its_service(state: Path) -> None:
     step = a_step("grafana", "d" * 64)
-    with Record.open(state) as record:
-        run = record.begin(step, accept(record, [step]), 1, at=101.0, touches=False).run
-        assert record.memory() == {}
-        record.finish(run, INTERRUPTED, at=102.0)
-    with Record.open(state) as again:
-        assert (again.memory(), again.state.unfinished) == ({}, {})
+    with Records.open(state) as record:
+        accept(record, [step])
+        run = record.begin(step, touches=False)
+        assert record.state.applied == {}
+        record.end(run, replace(INTERRUPTED, begun=False))
+    with Records.open(state) as again:
+        assert (again.state.applied, again.state.unfinished) == ({}, {})

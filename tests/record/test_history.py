@@ -9,12 +9,13 @@ import pytest
 
 from paiwatch.catalog.service import Operator
 from paiwatch.domain.run import Outcome
-from paiwatch.engine import changes
+from paiwatch.domain.run_spec import Retries
 from paiwatch.errors import StoreError
 from paiwatch.plan.applied import HeldBy, Hold
 from paiwatch.record.history import History
+from paiwatch.record.store import Store
 from tests.builders import a_release
-from tests.record.runs import CONFIG, FAILED, SRC, Record, a_step, accept, carry
+from tests.record.runs import CONFIG, FAILED, SRC, Records, a_step, accept, carry, hold
 
 
 def test_without_a_record_everything_is_empty_and_nothing_is_made(tmp_path: Path) -> None:
@@ -42,20 +43,21 @@ def test_a_record_that_is_being_made_is_empty_too(tmp_path: Path) -> None:
 
 
 def test_runs_tell_what_happened_and_why(tmp_path: Path) -> None:
-    with Record.open(tmp_path) as record:
+    with Records.open(tmp_path) as record:
         step = a_step("grafana", "g" * 64)
         carry(record, step, FAILED)
-        generation = accept(record, [step], at=200.0)
-        begun = record.begin(step, generation, 2, at=201.0)
+        accept(record, [step], at=200.0)
+        begun = record.begin(step, at=201.0)
 
         with History.open(tmp_path) as history:
             running, failed = history.runs("grafana")
             assert (running.id, running.outcome, running.ended, running.log) == (
-                begun.run,
+                begun,
                 None,
                 None,
-                begun.log,
+                record.log(begun),
             )
+            assert (running.attempt, failed.attempt) == (2, 1)
             assert (failed.outcome, failed.exit, failed.seconds, failed.reaped) == (Outcome.FAILED, 3, 0.5, 2)
             assert (failed.config, failed.src, failed.message) == (CONFIG.id, SRC.id, "exit code 3")
             assert failed.reasons == step.reasons
@@ -66,15 +68,15 @@ def test_runs_tell_what_happened_and_why(tmp_path: Path) -> None:
 
 
 def test_a_generation_lists_its_steps_in_plan_order(tmp_path: Path) -> None:
-    with Record.open(tmp_path) as record:
-        steps = [a_step("z", "1"), a_step("a", "2", Operator.STOP), a_step("a", "2", level=1)]
+    with Records.open(tmp_path) as record:
+        stop = a_step("a", "2", Operator.STOP, retries=Retries(attempts=1))
+        steps = [a_step("z", "1"), stop, a_step("a", "2", level=1, waits=(stop.id,))]
         generation = accept(record, steps)
-        record.write(
-            changes.StepSettled(
-                generation=generation, step=steps[2].id, outcome=Outcome.BLOCKED, because="stop a failed"
-            )
-        )
-        record.close_generation(generation, succeeded=False, at=9.0)
+        record.end(record.begin(stop), FAILED)
+        with History.open(tmp_path) as history:
+            (opened,) = history.generations()
+            assert (opened.closed, opened.succeeded) == (None, None)
+        record.end(record.begin(steps[0]), at=109.0)
 
     with History.open(tmp_path) as history:
         found = history.generation(generation)
@@ -86,23 +88,24 @@ def test_a_generation_lists_its_steps_in_plan_order(tmp_path: Path) -> None:
         ]
         assert (listed[2].outcome, listed[2].because, listed[2].level) == (
             Outcome.BLOCKED,
-            "stop a failed",
+            "it waits for stop a, which cannot go on",
             1,
         )
+        assert [step.outcome for step in listed[:2]] == [Outcome.SUCCEEDED, Outcome.FAILED]
+        assert (row.closed, row.succeeded) == (109.0, False)
         assert history.generations() == (row,)
 
 
 def test_quarantine_is_shown_as_a_hold_unless_a_person_holds_it(tmp_path: Path) -> None:
-    hold = Hold(service="loki", by=HeldBy.SUSPENDED, reason="why", since=1.0)
-    with Record.open(tmp_path) as record:
+    suspended = Hold(service="loki", by=HeldBy.SUSPENDED, reason="why", since=1.0)
+    with Records.open(tmp_path) as record:
         for service in ("grafana", "loki"):
-            carry(record, a_step(service, "g" * 64), FAILED)
-            record.quarantine(service, "g" * 64, attempts=5, at=7.0, because="exit code 3")
-        record.hold(hold)
+            carry(record, a_step(service, "g" * 64, retries=Retries(attempts=1)), FAILED)
+        hold(record, suspended)
 
     with History.open(tmp_path) as history:
         found = history.holds()
-        assert found["loki"] == hold
+        assert found["loki"] == suspended
         assert (found["grafana"].by, found["grafana"].reason) == (HeldBy.QUARANTINED, "exit code 3")
 
 
@@ -118,7 +121,7 @@ def test_the_record_can_be_read_while_it_is_written(tmp_path: Path) -> None:
                 assert [run.id for run in runs] == list(range(len(runs), 0, -1))
                 seen.append(len(runs))
 
-    with Record.open(tmp_path) as record:
+    with Records.open(tmp_path) as record:
         reader = threading.Thread(target=read)
         reader.start()
         while len(seen) < 3:
@@ -132,14 +135,14 @@ def test_the_record_can_be_read_while_it_is_written(tmp_path: Path) -> None:
 
 
 def test_a_reader_holding_the_file_does_not_stop_the_writer(tmp_path: Path) -> None:
-    with Record.open(tmp_path) as record, History.open(tmp_path) as history:
+    with Records.open(tmp_path) as record, History.open(tmp_path) as history:
         history.applied()
         carry(record, a_step("grafana", "g" * 64))
         assert set(history.applied()) == {"grafana"}
 
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
-    Record.open(tmp_path).close()
+    Store.open(tmp_path).close()
     with History.open(tmp_path) as history:
         assert history._reader is not None
         with pytest.raises(Exception, match="readonly"):
@@ -149,8 +152,9 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
 
 def test_the_record_of_a_dead_paiwatch_can_be_read(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from tests.record.runs import Record, a_step, carry;"
-        "carry(Record.open(Path(sys.argv[1])), a_step('grafana', 'g' * 64)); os._exit(9)"
+        "import os, sys; from pathlib import Path;"
+        "from tests.record.runs import Records, a_step, carry;"
+        "carry(Records.open(Path(sys.argv[1])), a_step('grafana', 'g' * 64)); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path], cwd=Path(__file__).parents[2], check=False)
 
@@ -160,8 +164,8 @@ def test_the_record_of_a_dead_paiwatch_can_be_read(tmp_path: Path) -> None:
 
 
 def test_a_newer_record_is_refused(tmp_path: Path) -> None:
-    with Record.open(tmp_path) as record:
-        connection = record.store._connection
+    with Store.open(tmp_path) as store:
+        connection = store._connection
         with connection.begin():
             connection.exec_driver_sql("UPDATE schema_version SET version = 99")
 

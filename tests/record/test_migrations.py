@@ -15,9 +15,10 @@ from paiwatch.record.dialects import sqlite
 from paiwatch.record.history import History
 from paiwatch.record.migrations import MIGRATIONS, newest, version_of
 from paiwatch.record.schema import metadata
+from paiwatch.record.store import Store
 from tests.builders import ALL_SCRIPTS, a_desired
 from tests.planning import build
-from tests.record.runs import Record
+from tests.record.runs import Records
 
 HOLD, RERUN = OnInterruption.HOLD, OnInterruption.RERUN
 
@@ -55,15 +56,15 @@ OLDER = [version for version, _ in MIGRATIONS[:-1]]
 def test_every_version_opens_with_what_it_remembered(tmp_path: Path, version: int) -> None:
     a_file_of_version(version, tmp_path)
 
-    with Record.open(tmp_path) as record, History.open(tmp_path) as history:
-        grafana = record.memory()["grafana"]
+    with Records.open(tmp_path) as record, History.open(tmp_path) as history:
+        grafana = record.state.applied["grafana"]
         assert (grafana.digest, grafana.version) == ("g" * 64, 1)
         assert grafana.reads[0].path == ("grafana", "port")
         assert (grafana.spec.scripts, grafana.spec.folder) == (ALL_SCRIPTS, "src/grafana")
         assert (grafana.spec.env, grafana.spec.timeout) == ({}, 60.0)
         assert grafana.spec.unset == {"retries", "interrupted"}
-        assert record.holds()["loki"].reason == "maintenance"
-        assert record.failures()["loki", "l" * 64].quarantined
+        assert record.state.holds["loki"].reason == "maintenance"
+        assert record.state.failures["loki"]["l" * 64].quarantined
         assert [run.service for run in history.runs()] == ["loki", "grafana"]
         assert history.runs()[0].reasons[0].chain == ("a", "b")
 
@@ -103,9 +104,9 @@ def a_file_of_options(state: Path) -> None:
 def test_what_services_said_of_their_runs_is_remembered_as_before(tmp_path: Path) -> None:
     a_file_of_options(tmp_path)
 
-    with Record.open(tmp_path) as record:
-        specs = {name: applied.spec for name, applied in record.memory().items()}
-        formers = {name: former.release.spec for name in SAID for former in record.formers(name)}
+    with Records.open(tmp_path) as record:
+        specs = {name: applied.spec for name, applied in record.state.applied.items()}
+        formers = {name: former.release.spec for name in SAID for former in record.past(name).formers[name]}
         asked = [run.interrupted for run in record.state.unfinished.values()]
 
     stop, start, delete = Operator.STOP, Operator.START, Operator.DELETE
@@ -132,8 +133,8 @@ def test_a_plan_of_removals_is_as_it_was_before_the_options_became_one(
     a_file_of_options(tmp_path)
     policy = Policy(removed=Removal.STOP, timeout=33.0, retries=Retries(attempts=2), interrupted=of_settings)
 
-    with Record.open(tmp_path) as record:
-        plan = build(a_desired(), record.memory(), policy)
+    with Records.open(tmp_path) as record:
+        plan = build(a_desired(), record.state.applied, policy)
 
     assert plan.kept == ("blank",)
     assert plan.digest == "2672e496d0cf309067fe5cf5c7145367e5a476dbab2b0eb344caf8caa6cb243c"
@@ -167,14 +168,14 @@ def test_a_file_that_was_not_made_whole_is_made_at_the_next_start(tmp_path: Path
     failpoint.arm({failpoint.VARIABLE: "record.migrating:1:ENOSPC"})
     try:
         with pytest.raises(StoreError, match=r"record\.db: No space left on device"):
-            Record.open(tmp_path)
+            Store.open(tmp_path)
     finally:
         failpoint.arm({})
     with sqlite3.connect(tmp_path / "record.db") as connection:
         assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
     connection.close()
 
-    with Record.open(tmp_path) as record:
+    with Records.open(tmp_path) as record:
         assert (record.state.generation, record.state.snapshot) == (0, ("", ""))
 
 
@@ -247,7 +248,7 @@ def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(
         StoreError, match=rf"schema {newest() + 1} is from a newer paiwatch .* install that version"
     ):
-        Record.open(tmp_path)
+        Store.open(tmp_path)
 
 
 def test_a_copy_that_was_not_finished_is_no_obstacle(tmp_path: Path) -> None:

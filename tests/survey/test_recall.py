@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paiwatch.catalog.service import Operator
+from paiwatch.engine import commands
 from paiwatch.engine.remembering import adopted
 from paiwatch.plan.applied import Applied
 from paiwatch.record.history import History
@@ -19,7 +20,7 @@ from paiwatch.snapshot import Mode
 from paiwatch.survey import Survey
 from paiwatch.survey.rendering import expect
 from tests.builders import edit_trees
-from tests.record.runs import Record
+from tests.record.runs import Records
 from tests.survey.test_survey import (
     SERVICES,
     Shop,
@@ -149,8 +150,9 @@ def test_a_static_file_under_a_rendered_one_is_in_doubt() -> None:
 def test_the_record_keeps_what_is_needed_across_restarts(tmp_path: Path) -> None:
     shop = a_watching_shop()
     cold = shop.look(a_survey())
-    with Record.open(tmp_path) as record:
-        record.adopt(cold, cold.releases, at=1.0)
+    with Records.open(tmp_path) as record:
+        record.look(cold)
+        record.ask(commands.Adopt(), at=1.0)
 
     with History.open(tmp_path) as past:
         warm = shop.look(primed(past.applied()))

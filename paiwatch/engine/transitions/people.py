@@ -202,6 +202,7 @@ def _adoptable(draft: Draft, command: Adopt) -> tuple[tuple[str, ...], tuple[str
     if unknown := sorted(names - desired.releases.keys() - set(gone)):
         raise ConfigError(f"no release to adopt for: {', '.join(unknown)}; `paiwatch validate` says why")
     chosen = tuple(sorted((names or desired.releases.keys()) - set(gone)))
-    if busy := sorted(draft.running.keys() & {*chosen, *gone}):  # what its end leaves is not known yet
+    begun = {name for name, run in draft.running.items() if run.number}
+    if busy := sorted(begun & {*chosen, *gone}):  # what its end leaves is not known yet
         raise ConfigError(f"{', '.join(busy)}: a script of it runs now; wait for its end")
     return chosen, gone
