@@ -6,7 +6,6 @@ The one stand-in of the simulation. That the real store does the same with the s
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from paiwatch.domain.run import Outcome
 from paiwatch.engine import changes
 from paiwatch.engine.changes import Change, Failure
 from paiwatch.engine.draft import PastNeeded
@@ -29,7 +28,7 @@ class MemoryStore:
     ended: dict[int, str] = field(default_factory=dict)
     lingering: dict[int, Lingering] = field(default_factory=dict)
     generations: dict[int, Plan] = field(default_factory=dict)
-    closed: set[int] = field(default_factory=set)
+    closed: dict[int, bool] = field(default_factory=dict)  # and whether all their steps succeeded
     held_plan: HeldPlan | None = None
     approved: str = ""
     retained: dict[str, str] = field(default_factory=dict)
@@ -45,13 +44,11 @@ class MemoryStore:
             case changes.GenerationOpened(generation=generation, plan=plan):
                 assert generation not in self.generations
                 self.generations[generation] = plan
-            case changes.GenerationClosed(generation=generation):
+            case changes.GenerationClosed(generation=generation, succeeded=succeeded):
                 assert generation not in self.closed
-                self.closed.add(generation)
+                self.closed[generation] = succeeded
             case changes.GenerationsAbandoned():
-                self.closed |= self.generations.keys()
-            case changes.RunIntended() | changes.RunFinished() | changes.RunInterrupted():
-                self._write_run(change)
+                self.closed = dict.fromkeys(self.generations, False) | self.closed
             case changes.EventRecorded(number=number):
                 assert number == len(self.events) + 1, "events are numbered without a gap"
                 self.events.append(number)
@@ -62,16 +59,30 @@ class MemoryStore:
             case changes.RetainedPut(services=services):
                 self.retained = dict(services)
             case _:
+                self._write_run(change)
+
+    def _write_run(self, change: Change) -> None:
+        match change:
+            case changes.RunIntended(run=run):
+                assert run not in self.runs
+                self.runs[run] = change
+            case changes.RunFinished(run=run, result=result, at=at):
+                self._end(run, str(result.outcome), result.lingering, at)
+            case changes.RunInterrupted(run=run, lingering=lingering, at=at):
+                self._end(run, "interrupted", lingering, at)
+            case changes.LingeringGone(run=run):
+                del self.lingering[run]
+            case _:
                 self._write_service(change)
 
-    def _write_run(self, change: changes.RunIntended | changes.RunFinished | changes.RunInterrupted) -> None:
-        if isinstance(change, changes.RunIntended):
-            assert change.run not in self.runs, "a number is used once"
-            self.runs[change.run] = change
-            return
-        assert change.run not in self.ended, "a run ends once"
-        outcome = change.result.outcome if isinstance(change, changes.RunFinished) else Outcome.INTERRUPTED
-        self.ended[change.run] = str(outcome)
+    def _end(self, run: int, outcome: str, lingering: frozenset[int], at: float) -> None:
+        assert run not in self.ended, "a run ends once"
+        self.ended[run] = outcome
+        if lingering:
+            row = self.runs[run]
+            self.lingering[run] = Lingering(
+                run=run, step=row.step.id, marker=row.marker, identity=None, pids=lingering, since=at
+            )
 
     def _write_service(self, change: Change) -> None:
         match change:
@@ -118,6 +129,7 @@ class MemoryStore:
             failures=failures,
             removing=self.removing(),
             unfinished={run: _unfinished(self.runs[run]) for run in self.runs if run not in self.ended},
+            lingering=dict(self.lingering),
             held_plan=self.held_plan,
             approval=self._approval(),
             retained=dict(self.retained),
@@ -148,10 +160,11 @@ class MemoryStore:
         changed = {
             left: frozenset(
                 (step.id.service, step.digest)
-                for step in (self.generations[left].steps if left in self.generations else ())
+                for step in self.generations[left].steps
                 if step.kind is Kind.CHANGED
             )
             for left in lefts
+            if left in self.generations
         }
         names = {needed.service} | {name for found in changed.values() for name, _ in found}
         formers = {name: tuple(self.formers.get(name, ())) for name in names}
@@ -181,6 +194,7 @@ class MemoryStore:
         """Another life would begin from the very same memory."""
         assert state.applied == self.applied
         assert state.holds == self.holds
+        assert {run: replace(each, identity=None) for run, each in state.lingering.items()} == self.lingering
         assert state.held_plan == self.held_plan
         assert state.approval.digest == self.approved
         assert state.retained == self.retained
@@ -200,7 +214,7 @@ class MemoryStore:
         assert {
             run.number for run in state.running.values() if run.number
         } == self.runs.keys() - self.ended.keys()
-        assert state.open.keys() == self.generations.keys() - self.closed
+        assert state.open.keys() == self.generations.keys() - self.closed.keys()
 
 
 def _durable(failure: Failure) -> Failure:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from paiwatch.catalog.service import Operator
 from paiwatch.domain.run import Outcome
+from paiwatch.engine.propose import propose
 from paiwatch.engine.state import State
 from paiwatch.news import (
     CommandGiven,
@@ -50,7 +51,7 @@ class Streak:
 
     count: int = 0
     at: float = 0.0
-    run: int = 0  # the newest of them
+    run: int = 0  # the newest
     rests: bool = True
     is_condemned: bool = False  # a person went back from it
     is_quarantined: bool = False
@@ -80,8 +81,8 @@ class Promises:
                 self.expect(generation, plan)
             case StepBegan():
                 self.check_begin(news)
-            case StepEnded(step=step, generation=generation, result=result):
-                self.note_end(step, generation, result.outcome)
+            case StepEnded():
+                self.note_end(news)
             case StepDismissed():
                 self.check_dismiss(news)
             case StepQuarantined():
@@ -104,6 +105,7 @@ class Promises:
         """A generation begins."""
         self.newest = Expected({step.id: step for step in plan.steps})
         self.open[generation] = self.newest
+        self._check_adopted()
         memory = self.before.applied
         removals = {step.id.service for step in plan.steps if step.kind is Kind.REMOVED}
         for name in removals:
@@ -117,6 +119,17 @@ class Promises:
             if step.kind is Kind.ASKED and (known := self.streaks.pop((step.id.service, step.digest), None)):
                 self.set_aside[step.id.service, step.digest] = known
         assert all(memory[name].archived for name in removals)
+
+    def _check_adopted(self) -> None:
+        """What runs already counts for a newer plan only if it began beside what its prerequisites are now."""
+        world = self.world
+        for name, run in world.state.running.items():
+            if run.counts and name in world.running:
+                began = world.running[name].began
+                for other in run.step.prerequisites:
+                    assert world.succeeded_last.get(other, began) <= began, (
+                        f"{name} began before {other} changed"
+                    )
 
     def remembered(self, name: str) -> set[str]:
         """All it stood on when it last ran, at any distance."""
@@ -132,10 +145,11 @@ class Promises:
         self.set_aside.clear()
         self.removing = set(self.world.store.removing())
 
-    def note_end(self, step: Step, generation: int, outcome: Outcome) -> None:
+    def note_end(self, end: StepEnded) -> None:
         """A run ended; it also counts for a newer generation whose same work was never begun there."""
+        step, outcome = end.step, end.result.outcome
         key = (step.id.service, step.digest)
-        own = self.open[generation]
+        own = self.open[end.generation]
         counts = self._counts_for_newest(step, own)
         if outcome is Outcome.SUCCEEDED:
             own.succeeded.add(step.id)
@@ -149,15 +163,14 @@ class Promises:
             if counts or (own is self.newest and not self.before.is_draining):
                 self._forget_dependents(step.id)
             if step.last:
-                self._give_new_chances(step.id.service)
+                self._give_new_chances()
             return
         own.failed.add(step.id)
         if outcome in _FAILURES:
             self.set_aside.pop(key, None)
             streak = self.streaks.setdefault(key, Streak())
             streak.count, streak.at, streak.rests = streak.count + 1, self.world.now, True
-            ended = self.before.running.get(step.id.service)
-            streak.run = ended.number if ended else streak.run
+            streak.run = end.run
 
     def _counts_for_newest(self, step: Step, own: Expected) -> bool:
         run = self.before.running.get(step.id.service)
@@ -172,27 +185,13 @@ class Promises:
         """A prerequisite succeeded: what stands on it is in a new situation."""
         for step in self.newest.steps.values():
             if done in step.waits and step.id.service != done.service:
-                self.streaks.pop((step.id.service, step.digest), None)
-                self.set_aside.pop((step.id.service, step.digest), None)
+                for streaks in (self.streaks, self.set_aside):
+                    streaks.pop((step.id.service, step.digest), None)
 
-    def _give_new_chances(self, service: str) -> None:
-        """What used up its retries beside the old release of a prerequisite may be tried beside the new one.
-
-        A removal that failed while that prerequisite was already coming up tells nothing of the two together.
-        """
-        state = self.world.state
-        if state.desired is None or service not in state.applied:
-            return
-        known = self.before.applied.get(service)
-        if known is not None and known.version == state.applied[service].version:
-            return
-        target = make_target(state.desired, state.applied)
+    def _give_new_chances(self) -> None:
+        """What used up its retries beside the old release of a prerequisite may be tried beside the new one."""
         for key, streak in [*self.streaks.items()]:
-            name, digest = key
-            is_wanted = name in target.releases and target.releases[name].digest == digest
-            if not streak.is_quarantined or not is_wanted or streak.run > state.applied[service].version:
-                continue
-            if any(edge.service == service for edge in target.services[name].prerequisites):
+            if streak.is_quarantined and self._has_new_chance(key):
                 del self.streaks[key]
 
     def note_retry(self, services: frozenset[str]) -> None:
@@ -203,7 +202,9 @@ class Promises:
     def note_rolled_back(self, service: str, failed: str, good: str) -> None:
         """A person went back from one release to another."""
         self.streaks.setdefault((service, failed), Streak()).is_condemned = True
-        self.streaks.pop((service, good), None)
+        self.set_aside.pop((service, failed), None)
+        for streaks in (self.streaks, self.set_aside):
+            streaks.pop((service, good), None)
 
     # ── what must hold ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,6 +224,7 @@ class Promises:
         assert not step.held_by
         assert not self._is_held(step), f"{step.id} is held"
         self._check_rest(begin)
+        self._check_left(step)
         assert not self._is_shaken(step), f"{step.id} began while what it stands on ran"
         if step.kind is Kind.REMOVED:
             assert expected.removed_after[name].isdisjoint(world.state.applied), (
@@ -231,11 +233,20 @@ class Promises:
         elif step.kind is not Kind.ASKED and not step.instead_of:  # what goes back ran beside the others once
             self._check_prerequisites(name)
 
+    def _check_left(self, step: Step) -> None:
+        """A good release that the service is about to leave is kept: somebody may want to go back to it."""
+        applied = self.before.applied.get(step.id.service)
+        if applied is not None and applied.digest and not applied.touched and applied.digest != step.digest:
+            kept = self.world.store.formers[step.id.service][0]
+            assert kept.release.digest == applied.digest
+
     def _is_held(self, step: Step) -> bool:
+        if step.id.service in self.world.lingering.values():
+            return True
         hold = self.before.holds.get(step.id.service)
         if hold is None or step.kind is Kind.ASKED:
             return False
-        return step.kind is not Kind.REMOVED or hold.by is HeldBy.SUSPENDED
+        return step.kind is not Kind.REMOVED or hold.by in {HeldBy.SUSPENDED, HeldBy.INTERRUPTED}
 
     def _is_shaken(self, step: Step) -> bool:
         """Whether a script of something that it stands on is under way, for whatever plan, while it is to be brought up."""
@@ -320,6 +331,42 @@ class Promises:
                 f"{step} has no outcome"
             )
         assert close.succeeded is (expected.succeeded >= expected.steps.keys())
+        assert self.world.store.closed[close.generation] is close.succeeded
+
+    def check_is_of_now(self, before: State, state: State) -> None:
+        """What is accepted is what would be planned now: nothing that happened while it was made is forgotten."""
+        if state.generation == before.generation:
+            return
+        now = propose(before, lambda target, memory: build(target, memory, self.world.policy))
+        assert now.chosen is not None
+        assert state.accepted is not None
+        assert state.accepted.plan.digest == now.chosen.digest, "a plan of yesterday"
+
+    def check_quarantine_is_known(self) -> None:
+        """What is said to wait for a person or another release is what used up its tries, or was gone back from."""
+        found = {
+            (service, digest)
+            for service, known in self.world.state.failures.items()
+            for digest, failure in known.items()
+            if failure.quarantined
+        }
+        expected = {
+            key for key, streak in self.streaks.items() if streak.is_quarantined or streak.is_condemned
+        }
+        for key in [key for key in expected - found if self._has_new_chance(key)]:
+            expected.discard(key)  # the trees asked for it again, beside what was applied since
+            del self.streaks[key]
+        assert found == expected, f"{found - expected} {expected - found}"
+
+    def _has_new_chance(self, key: tuple[str, str]) -> bool:
+        """Whether the trees ask for it beside something that was applied since."""
+        state, (name, digest) = self.world.state, key
+        target = make_target(state.desired or self.world.tree.desired(), state.applied)
+        if name not in target.releases or target.releases[name].digest != digest:
+            return False
+        needed = (state.applied.get(edge.service) for edge in target.services[name].prerequisites)
+        run = self.streaks[key].run
+        return any(each is not None and not each.touched and each.version > run for each in needed)
 
     def check_all_closed(self) -> None:
         """Nothing runs any more, so nothing is open."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from paiwatch.documents.units import Limit
+from paiwatch.domain.run import Outcome
 from paiwatch.engine import commands
 from paiwatch.plan.plan import Plan
 from paiwatch.plan.policy import Guard, Policy
@@ -198,6 +199,19 @@ def test_what_was_accepted_before_goes_on_while_a_plan_waits() -> None:
     assert bench.end("a") == ["begin b"]
     assert bench.end("b") == ["close 1 True"]
     assert bench.is_planning  # the trees still ask for more than may be done
+
+
+def test_a_retry_ends_the_rest_of_what_was_accepted_before_though_a_plan_waits() -> None:
+    bench = guarded()
+    bench.follow(a_plan(a_step("a"), digest="small"))
+    bench.end("a", Outcome.FAILED)
+    assert bench.follow(BIG) == ["hold plan bbbb"]
+    assert bench.running == {}
+
+    bench.command(commands.Retry())
+
+    assert bench.propose(BIG) == ["begin a"]
+    assert bench.began("a").attempt == 1
 
 
 def test_an_older_approval_is_no_door_for_what_a_retry_brings_up() -> None:

@@ -161,3 +161,15 @@ def test_processes_that_linger_hold_back_what_is_being_prepared() -> None:
     assert "a" not in bench.preparing
     bench.feed(LingeringEnded(runs=frozenset({run})), at=101)
     assert "a" in bench.preparing
+
+
+def test_what_waited_for_a_preparation_goes_on_when_that_is_given_up() -> None:
+    bench = Bench(prepares=False, desired=a_desired(a_service("db")))
+    bench.accept(a_step("db"), a_step("web", operator=REFRESH, kind=Kind.ASKED, on=["db"]))
+    assert set(bench.preparing) == {"db"}
+    bench.command(commands.Suspend(service="db"))
+
+    bench.prepare("db")
+
+    assert bench.states["start db"] == "held"
+    assert set(bench.preparing) == {"web"}

@@ -11,7 +11,8 @@ from paiwatch.documents.units import Limit
 from paiwatch.engine import commands
 from paiwatch.plan import pins
 from paiwatch.plan.policy import Guard, Policy
-from tests.engine.world import RETRIES, World, a_random_service
+from tests.engine.tree import RETRIES, a_random_service
+from tests.engine.world import World
 
 EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "300"))
 NAMES = [f"s{number:02}" for number in range(12)]
@@ -96,8 +97,9 @@ def disturb(world: World) -> None:
 
 
 def suspend_or_resume(world: World) -> None:
-    name = world.chance.choice(NAMES)
-    held = name in world.state.holds
+    """Somebody suspends a service, or lets one go."""
+    held = [*world.state.holds] if world.chance.random() < 0.5 else []
+    name = world.chance.choice(held or NAMES)
     world.command(commands.Resume(service=name) if held else commands.Suspend(service=name, reason="a test"))
 
 
@@ -107,7 +109,7 @@ def approve(world: World) -> None:
 
 
 def adopt(world: World) -> None:
-    if world.chance.random() < 0.2:
+    if world.chance.random() < 0.4:
         names = world.chance.sample(NAMES, 1)
         world.command(commands.Adopt(services=frozenset(names)))
 
@@ -138,6 +140,7 @@ def test_every_promise_holds_in_every_history(seed: int) -> None:
     world.look()
     for name in [*world.state.holds]:
         world.command(commands.Resume(service=name))
+        world.run_until_idle()
         world.command(commands.Service(operator=Operator.START, names=(name,), only=True))
         world.run_until_idle()
     world.retry()

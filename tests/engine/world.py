@@ -6,11 +6,11 @@ killed between any two of its doings. Every promise is checked at every moment i
 
 import heapq
 import random
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from itertools import count
 
-from paiwatch.catalog.service import Operator, Prerequisite, Retries, Service
+from paiwatch.catalog.service import Operator
 from paiwatch.domain.principal import Principal
 from paiwatch.domain.run import Outcome, RunResult
 from paiwatch.engine import effects
@@ -23,6 +23,7 @@ from paiwatch.engine.events import (
     Commanded,
     Draining,
     Event,
+    LingeringEnded,
     Looked,
     Moment,
     Past,
@@ -33,17 +34,19 @@ from paiwatch.engine.events import (
     Started,
     TakenUp,
     Ticked,
+    Withdrawn,
 )
+from paiwatch.engine.proposal import Proposal
 from paiwatch.engine.propose import propose
 from paiwatch.engine.state import Rules, State
 from paiwatch.plan.build import Planner, build
-from paiwatch.plan.plan import Kind, Plan, Step, StepId
+from paiwatch.plan.plan import Kind, Step
 from paiwatch.plan.policy import Policy
 from paiwatch.plan.target import make_target
-from paiwatch.releases.release import Desired
-from tests.builders import a_desired, a_service, a_snapshot
 from tests.engine.memory_store import MemoryStore
 from tests.engine.promises import Promises
+from tests.engine.promises_to_people import PromisesToPeople
+from tests.engine.tree import Tree
 
 CURSED = "text 4"
 UP = frozenset({Operator.START, Operator.REFRESH})
@@ -59,26 +62,6 @@ class Running:
     generation: int
     began: float
     outcome: Outcome
-
-
-@dataclass
-class Tree:
-    """What people commit."""
-
-    services: dict[str, Service] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    invalid: set[str] = field(default_factory=set)
-    commits: int = 0
-
-    def desired(self) -> Desired:
-        """What the newest commit asks for."""
-        texts = {
-            name: f"{service.scripts} {service.prerequisites} {self.texts[name]}"
-            for name, service in self.services.items()
-        }
-        snapshot = a_snapshot(config=f"{self.commits:040}")
-        invalid = self.invalid & set(self.services)
-        return a_desired(*self.services.values(), texts=texts, invalid=invalid, snapshot=snapshot)
 
 
 class World:
@@ -101,12 +84,16 @@ class World:
         self.running: dict[str, Running] = {}
         self.answers: dict[int, object] = {}
         self.asked: set[int] = set()  # requests that have no answer yet
+        self.archiving: set[int] = set()  # those of them that wait for an archive
+        self.plans_coming = 0
+        self.lingering: dict[int, str] = {}  # services, by the runs of which processes are left
         self._coming: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self._numbers = count(1)
         self._lives = count(1)
         self._urgent: list[Event] = []
         self.promises = Promises(self)
+        self.to_people = PromisesToPeople(self)
         self.state = self.store.load(self.rules, life="0")
 
     # ── the daemon ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,19 +102,43 @@ class World:
         """Give the engine an event and do what it wants; or die once that is written, before anything is done about it."""
         before = self.state
         state, found = self.handled(event)
-        if found and isinstance(commit := found[0], Commit):
+        commit = found[0] if found and isinstance(found[0], Commit) else None
+        if commit is not None and commit.asked_by and self._is_disk_full():
+            self._give_up(commit.asked_by, event)
+            return
+        if commit is not None:
             self.store.commit(commit.changes)
         if dies:
             return
         self.state = state
         self.store.check_knows(state)
+        if isinstance(event, Proposed):
+            self.promises.check_is_of_now(before, state)
         for effect in found:
             self._do(effect, before)
         while self._urgent:
             self.feed(self._urgent.pop(0))
+        if state is self.state:
+            self._check()
+
+    def _check(self) -> None:
+        """What must hold between any two events."""
         self.promises.check_no_slot_is_wasted()
-        if state is self.state and state.is_idle and not state.is_draining:
+        self.promises.check_quarantine_is_known()
+        self.to_people.check_nobody_is_left_waiting()
+        self.to_people.check_what_is_told()
+        if self.state.is_idle and not self.state.is_draining:
             self.promises.check_only_people_are_waited_for()
+            self.to_people.check_held_plan_is_of_now()
+
+    def _is_disk_full(self) -> bool:
+        return not self.calm and self.chance.random() < 0.03
+
+    def _give_up(self, number: int, event: Event) -> None:
+        """What only one person waits for could not be written: they are told, and nothing has happened."""
+        self._answer(number, "no space left")
+        if not isinstance(event, Commanded):
+            self.feed(Withdrawn(number=number))
 
     def handled(self, event: Event) -> tuple[State, tuple[Effect, ...]]:
         """What the engine makes of it; nothing of that is done yet."""
@@ -136,45 +147,50 @@ class World:
             try:
                 return handle(self.state, event, Moment(self.now, self.now), past)
             except PastNeeded as needed:
-                past = self._recall(needed, told=past)
-
-    def _recall(self, needed: PastNeeded, *, told: Past) -> Past:
-        assert told.service != needed.service, "it was told already"
-        return self.store.past(needed, self.archive.__contains__)
+                known, past = past, self.store.past(needed, self.archive.__contains__)
+            assert known.service != past.service, "it was told already"
 
     def _do(self, effect: Effect, before: State) -> None:
         match effect:
             case effects.Tell(news=news):
                 self.promises.hear(news, before)
+                self.to_people.hear(news, before)
             case effects.Answer(number=number, reply=reply):
+                self.to_people.check_answer(number, reply)
                 self._answer(number, reply)
             case effects.Refuse(number=number, why=why):
                 self._answer(number, why)
-            case effects.Prepare(ticket=ticket, step=step):
-                self._archive(step)
-                self._later(self._a_while(), lambda: self.feed(Prepared(ticket=ticket)))
-            case effects.Archive(asked=asked, desired=desired, services=services):
-                for name in services:
-                    self.archive.setdefault(desired.releases[name].digest, False)
-                self._later(self._a_while(), lambda: self.feed(Archived(asked=asked, desired=desired)))
+            case effects.MakePlan():
+                self._plan()
             case Launch():
                 self._begin(effect)
             case effects.TakeUp():
                 self._urgent.append(TakenUp())
-            case effects.MakePlan():
-                self._plan()
+            case _:
+                self._keep(effect)
+
+    def _keep(self, effect: Effect) -> None:
+        """Archives take their time, too."""
+        match effect:
+            case effects.Prepare(ticket=ticket, step=step):
+                self._archive(step)
+                self._later(self._a_while(), lambda: self.feed(Prepared(ticket=ticket)))
+            case effects.Archive(asked=asked, desired=desired, services=services):
+                self.archiving.add(asked.number)
+                for name in services:
+                    self.archive.setdefault(desired.releases[name].digest, False)
+                self._later(self._a_while(), lambda: self.feed(Archived(asked=asked, desired=desired)))
 
     def _plan(self) -> None:
         """Over the state as it is now, or as it will be when the lane is free; the answer takes its time."""
-        if self.chance.random() < 0.5:
-            proposal = propose(self.state, self.planner.plan)
-            self._later(self._a_while(), lambda: self.feed(Proposed(proposal=proposal)))
-        else:
-            self._later(self._a_while(), self._plan_now)
+        self.plans_coming += 1
+        early = propose(self.state, self.planner.plan) if self.chance.random() < 0.5 else None
+        self._later(self._a_while(), lambda: self._planned(early))
 
-    def _plan_now(self) -> None:
+    def _planned(self, early: Proposal | None) -> None:
+        self.plans_coming -= 1
         if self.state.asked is not None:
-            self.feed(Proposed(proposal=propose(self.state, self.planner.plan)))
+            self.feed(Proposed(proposal=early or propose(self.state, self.planner.plan)))
 
     def _a_while(self) -> float:
         return 0.0 if self.calm else self.chance.choice((0.0, 0.0, 0.5, 2.0, 6.0))
@@ -185,6 +201,7 @@ class World:
     def _answer(self, number: int, reply: object) -> None:
         assert number in self.asked, f"request {number} is answered twice"
         self.asked.discard(number)
+        self.archiving.discard(number)
         self.answers[number] = reply
 
     def look(self) -> None:
@@ -217,22 +234,23 @@ class World:
         assert self.state.is_idle
         assert not self.state.running
         self.promises.check_all_closed()
-        assert not self.asked or all(self._is_archiving(number) for number in self.asked)
+        assert self.asked <= self.archiving, "somebody is not told"  # this world waits for no archive
         self._restart()
-
-    def _is_archiving(self, number: int) -> bool:
-        """Whether a request waits for its releases to be archived: the daemon waits for that, this world does not."""
-        return number not in {request.number for request in self.state.requests}
 
     def _restart(self) -> None:
         self.running.clear()
         self.asked.clear()
+        self.archiving.clear()
         self._coming.clear()
+        self.plans_coming = 0
         self.promises.forget_open()
+        self.to_people.forget_life()
         self.state = self.store.load(self.rules, life=str(next(self._lives)))
         self.planner = Planner(self.policy)
         found = tuple(Recovered(run=run) for run in self.state.unfinished)
         self.feed(Started(recovered=found))
+        for number in [*self.lingering]:
+            self._linger(number)
         self.look()
 
     # ── scripts ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -283,14 +301,26 @@ class World:
             self._half_done(run.step)
         del self.running[run.step.id.service]
         result = RunResult(outcome=run.outcome, exit=0, signal=None, seconds=1.0, message=str(run.outcome))
+        if not self.calm and self.chance.random() < 0.03:
+            result = replace(result, lingering=frozenset({4_000_000 + run.run}))
+            self.lingering[run.run] = run.step.id.service
+            self._linger(run.run)
         self.feed(RunEnded(run=run.run, result=result))
+
+    def _linger(self, number: int) -> None:
+        """Processes of a run cannot be ended; they are gone some day."""
+        self._later(self.chance.randint(1, 60), lambda: self._vanish(number))
+
+    def _vanish(self, number: int) -> None:
+        del self.lingering[number]
+        self.feed(LingeringEnded(runs=frozenset({number})))
 
     def _done(self, run: Running) -> None:
         """The world is as the operator says."""
         step, name = run.step, run.step.id.service
         if step.id.operator in UP:
-            knows = step.id.operator is Operator.START or name in self.promises.adopted
-            assert knows or name not in self.down, f"refreshed {name}, which was down"
+            is_known = name not in self.down or name in self.promises.adopted
+            assert step.id.operator is Operator.START or is_known, f"refreshed {name}, which was down"
             self.up[name] = step.digest
             self.down.discard(name)
             self.began_last[name] = run.began
@@ -369,23 +399,3 @@ class World:
             for name in left & (excused | state_holds):
                 left -= {name} | self.promises.remembered(name)
             assert not left, f"{left} should be removed"
-
-
-RETRIES = Retries(attempts=3, first=4.0, max=30.0)
-
-
-def a_random_service(chance: random.Random, name: str, earlier: Iterable[str]) -> Service:
-    """With some scripts, and prerequisites among the earlier ones (also some that do not exist)."""
-    extra = [verb for verb in (Operator.STOP, Operator.REFRESH, Operator.DELETE) if chance.random() < 0.75]
-    edges = tuple(Prerequisite(service=other) for other in earlier if chance.random() < 0.3)
-    return a_service(
-        name,
-        needs=edges,
-        scripts={verb: f"{verb}.sh" for verb in (Operator.START, *extra)},
-        retries=RETRIES,
-    )
-
-
-def steps_by_id(plan: Plan) -> Mapping[StepId, Step]:
-    """The steps of a plan by their names."""
-    return {step.id: step for step in plan.steps}
