@@ -179,13 +179,18 @@ class RunInterrupted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGiven:
-    """A person changed something: what was asked for (`verb`, with its operator for `service`), for whom, why, and by whom."""
+    """A person changed something: what was asked for (`verb`, with its operator for `service`), for whom, why, and by whom.
+
+    `source` and `commit` are those of an accepted rewrite.
+    """
 
     verb: str
     services: tuple[str, ...]
     reason: str
     principal: Principal
     operator: str = ""
+    source: str = ""
+    commit: str = ""
 
 
 class Phase(StrEnum):

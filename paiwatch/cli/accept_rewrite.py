@@ -2,16 +2,17 @@
 
 import click
 
-from paiwatch.cli.acting import finish, obey
+from paiwatch.cli.acting import finish, obey, reason_option
 from paiwatch.cli.call import Call, shared
 
 
 @click.command("accept-rewrite")
 @click.argument("source", type=click.Choice(["config", "src"]), required=False)
+@reason_option
 @shared
-def accept_rewrite(call: Call, source: str | None) -> None:
+def accept_rewrite(call: Call, *, source: str | None, reason: str) -> None:
     """Accept the newest commit of config or src though history was rewritten. Another rewrite needs its own."""
-    reply = obey(call, {"verb": "accept-rewrite", "source": source or ""})
+    reply = obey(call, {"verb": "accept-rewrite", "source": source or "", "reason": reason})
     commit = f'{reply["commit"][:8]} "{reply["subject"]}" by {reply["author"]}'
     finish(
         call,

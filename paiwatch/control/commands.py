@@ -26,12 +26,13 @@ from paiwatch.engine.commands import (
     Progress,
     Resume,
     Retry,
+    RewriteAccepted,
     Rollback,
     Service,
     Suspend,
 )
 from paiwatch.engine.progress import progress
-from paiwatch.errors import ConfigError, CrashedError, PaiwatchError
+from paiwatch.errors import ConfigError, CrashedError, PaiwatchError, StoreError
 from paiwatch.news import Missed
 from paiwatch.problem import errors
 from paiwatch.releases.release import Desired
@@ -128,7 +129,7 @@ async def _at_once(desk: Desk, command: _Short, principal: Principal) -> AsyncGe
             desk.nudge("asked")
             reply = {}
         case AcceptRewrite():
-            reply = await _accept_rewrite(desk, command)
+            reply = await _accept_rewrite(desk, command, principal)
         case _:
             reply = await _answered(desk, command, principal)
     yield {"ok": True, **reply}
@@ -195,7 +196,14 @@ def _as_wall(clock: Clock, moment: float) -> float:
     return moment - clock.monotonic() + clock.wall() if moment else 0.0
 
 
-async def _accept_rewrite(desk: Desk, command: AcceptRewrite) -> Reply:
+async def _accept_rewrite(desk: Desk, command: AcceptRewrite, principal: Principal) -> Reply:
+    """What the source accepted stays so, also where the event of it cannot be written."""
     source, tip = await desk.sources.accept_rewrite(command.source)
     desk.nudge(f"{source}: rewrite accepted")
-    return {"source": source, "commit": tip.id, "author": tip.author, "subject": tip.subject}
+    told, remark = RewriteAccepted(source=source, commit=tip.id, reason=command.reason), ""
+    try:
+        await _answered(desk, told, principal)
+    except StoreError:
+        remark = "`events` does not tell so: that could not be written down"
+    named = {"source": source, "commit": tip.id, "author": tip.author, "subject": tip.subject}
+    return {**named, "remark": remark}

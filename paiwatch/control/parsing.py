@@ -139,6 +139,10 @@ def _approve(fields: _Fields) -> Command:
     return commands.Approve(digest=digest, reason=fields.reason())
 
 
+def _accept_rewrite(fields: _Fields) -> Command:
+    return commands.AcceptRewrite(source=fields.source(), reason=fields.reason())
+
+
 _VERBS: Mapping[str, Callable[[_Fields], Command]] = {
     "service": _service,
     "rollback": _rollback,
@@ -147,7 +151,7 @@ _VERBS: Mapping[str, Callable[[_Fields], Command]] = {
     "resume": _resume,
     "adopt": _adopt,
     "approve": _approve,
-    "accept-rewrite": lambda fields: commands.AcceptRewrite(source=fields.source()),
+    "accept-rewrite": _accept_rewrite,
     "nudge": lambda _: commands.Nudge(),
     "progress": lambda _: commands.Progress(),
     "follow": lambda fields: commands.Follow(since=fields.number("since"), service=fields.text("service")),

@@ -109,6 +109,7 @@ def _rest(news: LookFailed | LookRecovered | RunInterrupted | GenerationClosed |
             )
         case CommandGiven():
             facts = {"operator": news.operator, "services": [*news.services], "reason": news.reason}
+            facts |= {"source": news.source, "commit": news.commit}
             told = {name: value for name, value in facts.items() if value}
             log.info(logs.COMMAND_GIVEN, verb=news.verb, **told, **news.principal.to_json())
         case PlanApproved(digest=digest):

@@ -70,6 +70,16 @@ class AcceptRewrite:
     """Accept the rewritten history of config or src; empty is the one that waits for it."""
 
     source: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteAccepted:
+    """Tell that a person had this commit of config or src accepted. The source has done so: nothing else follows from it here."""
+
+    source: str
+    commit: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,10 @@ class Follow:
     service: str = ""
 
 
-#: What changes the state, and so goes through the engine.
-Act = Service | Rollback | Retry | Suspend | Resume | Adopt | Approve
+_Change = Service | Rollback | Retry | Suspend | Resume | Adopt | Approve
 
-Command = Act | AcceptRewrite | Nudge | Progress | Follow
+#: What changes the state or is told for good, and so goes through the engine.
+Act = _Change | RewriteAccepted
+
+#: What can be asked for at a door.
+Command = _Change | AcceptRewrite | Nudge | Progress | Follow

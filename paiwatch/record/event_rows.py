@@ -90,8 +90,10 @@ def _facts(news: News) -> tuple[str, dict[str, Any]]:
             told = {"digest": held.digest, "reasons": [*held.reasons], "services": [*held.services]}
             return logs.PLAN_HELD, {**told, "steps": count}
         case CommandGiven(services=services):
-            one = services[0] if len(services) == 1 else ""
-            return logs.COMMAND_GIVEN, {**asdict(news), "service": one}
+            facts = {"service": services[0] if len(services) == 1 else "", **asdict(news)}
+            if not news.source:
+                del facts["source"], facts["commit"]
+            return logs.COMMAND_GIVEN, facts
         case GenerationClosed():
             return logs.GENERATION_CLOSED, {**asdict(news), "seconds": round(news.seconds, 3)}
         case _:

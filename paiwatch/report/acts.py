@@ -18,6 +18,7 @@ _DONE = {
     "adopt": "adopted {} as applied",
     "rollback": "rolled back {}",
     "approve": "approved the plan for {}",
+    "accept-rewrite": "accepted the rewritten history of {}",
 }
 
 
@@ -50,6 +51,7 @@ def act_document(act: EventRow) -> dict[str, Any]:
             "verb": _verb(act),
             "operator": str(act.data.get("operator", "")) or None,
             "services": [*_services(act)],
+            **{name: act.data[name] for name in ("source", "commit") if name in act.data},
             "reason": str(act.data.get("reason", "")),
             "by": by_whom(act.principal),
         }
@@ -75,6 +77,8 @@ def _services(act: EventRow) -> Sequence[str]:
 def _named(act: EventRow) -> str:
     """Whom it was for, in so few words that a line holds them."""
     services = _services(act)
+    if source := act.data.get("source"):
+        return f"{source} at {str(act.data.get('commit'))[:8]}"
     if EVERYTHING in services:
         return "every service"
     if not services:

@@ -95,6 +95,11 @@ anything = st.recursive(
         ),
         pytest.param({"verb": "approve", "digest": "abcd"}, commands.Approve(digest="abcd"), id="approve"),
         pytest.param({"verb": "accept-rewrite"}, commands.AcceptRewrite(), id="accept-rewrite"),
+        pytest.param(
+            {"verb": "accept-rewrite", "source": "src", "reason": " rebased "},
+            commands.AcceptRewrite(source="src", reason="rebased"),
+            id="accept-rewrite for a reason",
+        ),
         pytest.param({"verb": "nudge", "newer": [1]}, commands.Nudge(), id="of a newer client"),
         pytest.param({"verb": "progress"}, commands.Progress(), id="progress"),
         pytest.param(

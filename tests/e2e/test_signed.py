@@ -136,7 +136,7 @@ def test_a_rewrite_waits_until_a_person_accepts_it_with_or_without_a_daemon(tmp_
         assert "paiwatch accept-rewrite" in heading(platform)
         assert platform.value("web") == "1 steady"
 
-        assert platform.json("accept-rewrite")["commit"] == second
+        assert platform.json("accept-rewrite", "--reason", "Ana rebased")["commit"] == second
         platform.wait_settled(second)
         assert platform.value("web") == "2 steady"
 
@@ -148,6 +148,11 @@ def test_a_rewrite_waits_until_a_person_accepts_it_with_or_without_a_daemon(tmp_
         platform.start()
         platform.wait_settled(third)
         assert platform.value("web") == "3 steady"
+        for told in (platform.cli("events", "--since", "0"), platform.cli("history", "--acts")):
+            assert all(f"config at {commit[:8]}" in told for commit in (second, third)), (
+                "with and without a daemon"
+            )
+            assert "Ana rebased" in told
     finally:
         platform.stop()
 

@@ -1,11 +1,14 @@
 """What people wait for: answered when all of it has its outcome, given up when the plan in force has lost it."""
 
+from dataclasses import replace
+
 import pytest
 
 from paiwatch.catalog.service import Operator
 from paiwatch.domain.run import Outcome
 from paiwatch.engine import commands
 from paiwatch.engine.events import LingeringEnded, RunEnded, Withdrawn
+from paiwatch.news import CommandGiven
 from paiwatch.plan.applied import HeldBy
 from paiwatch.plan.plan import Kind
 from paiwatch.releases.release import Desired
@@ -192,3 +195,16 @@ def test_a_request_names_its_steps_and_what_it_leaves_out() -> None:
     assert (reply["steps"], reply["succeeded"]) == (1, True)
     (left_out,) = reply["left_out"]
     assert "'db' is left out" in left_out
+
+
+def test_an_accepted_rewrite_is_told_and_changes_nothing_else() -> None:
+    bench = at_rest()
+    before = bench.state
+
+    request = bench.command(commands.RewriteAccepted(source="config", commit="c" * 40, reason="rebased"))
+
+    assert bench.answers == {request: {}}
+    (told,) = [each for each in bench.news if isinstance(each, CommandGiven)]
+    assert (told.verb, told.services, told.reason) == ("accept-rewrite", (), "rebased")
+    assert (told.source, told.commit) == ("config", "c" * 40)
+    assert replace(bench.state, table=before.table) == replace(before, last_event=before.last_event + 1)

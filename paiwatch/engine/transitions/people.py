@@ -3,7 +3,16 @@
 import difflib
 
 from paiwatch.engine import changes, remembering
-from paiwatch.engine.commands import Adopt, Approve, Resume, Retry, Rollback, Service, Suspend
+from paiwatch.engine.commands import (
+    Adopt,
+    Approve,
+    Resume,
+    Retry,
+    RewriteAccepted,
+    Rollback,
+    Service,
+    Suspend,
+)
 from paiwatch.engine.draft import Draft
 from paiwatch.engine.effects import Archive
 from paiwatch.engine.events import Archived, Commanded
@@ -33,6 +42,9 @@ def obey(draft: Draft, event: Commanded) -> None:
             _resume(draft, event, event.command)
         case Adopt():
             _archive(draft, event, event.command)
+        case RewriteAccepted():
+            acts.tell(draft, event, ())
+            draft.answer(event.number, {})
 
 
 def _desired(draft: Draft) -> Desired:
