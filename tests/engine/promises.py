@@ -334,8 +334,11 @@ class Promises:
         assert self.world.store.closed[close.generation] is close.succeeded
 
     def check_is_of_now(self, before: State, state: State) -> None:
-        """What is accepted is what would be planned now: nothing that happened while it was made is forgotten."""
-        if state.generation == before.generation:
+        """What is accepted is what would be planned now: nothing that happened while it was made is forgotten.
+
+        What goes back also depends on what runs and what is in force, and goes back whatever comes of that.
+        """
+        if state.generation == before.generation or before.asked is None or before.asked.back:
             return
         now = propose(before, lambda target, memory: build(target, memory, self.world.policy))
         assert now.chosen is not None

@@ -10,6 +10,7 @@ from paiwatch.catalog.service import Dependents, OnFailure, Operator, Removal
 from paiwatch.documents.units import Limit
 from paiwatch.engine import commands
 from paiwatch.plan import pins
+from paiwatch.plan.applied import DOWN
 from paiwatch.plan.policy import Guard, Policy
 from tests.engine.tree import RETRIES, a_random_service
 from tests.engine.world import World
@@ -77,6 +78,7 @@ def disturb(world: World) -> None:
             commit(world)
             world.look()
         case "unrelated":
+            world.tree.commits += chance.randint(0, 1)
             world.look()
         case "crash":
             world.crash()
@@ -88,12 +90,20 @@ def disturb(world: World) -> None:
         case "retry":
             world.retry(chance.sample(NAMES, chance.randint(0, 2)))
         case "ask":
-            names = tuple(name for name in chance.sample(NAMES, 3) if name in world.tree.services)
-            operator = chance.choice(list(Operator))
-            world.command(commands.Service(operator=operator, names=names, only=chance.random() < 0.3))
+            ask(world)
         case "drain":
             if chance.random() < 0.3:
                 world.drain()
+
+
+def ask(world: World) -> None:
+    """Somebody runs an operator, over a few services or over all."""
+    chance, is_down = world.chance, any(hold.by in DOWN for hold in world.state.holds.values())
+    names = tuple(name for name in chance.sample(NAMES, 3) if name in world.tree.services)
+    operator = chance.choice(list(Operator))
+    if is_down and chance.random() < 0.3:
+        operator, names = Operator.REFRESH, ()
+    world.command(commands.Service(operator=operator, names=names, only=chance.random() < 0.3))
 
 
 def suspend_or_resume(world: World) -> None:

@@ -114,6 +114,10 @@ class World:
         self.store.check_knows(state)
         if isinstance(event, Proposed):
             self.promises.check_is_of_now(before, state)
+            is_fresh = event.proposal.version == before.version
+        else:
+            is_fresh = before.asked is None
+        assert is_fresh or not any(isinstance(effect, effects.Prepare) for effect in found)
         for effect in found:
             self._do(effect, before)
         while self._urgent:
