@@ -105,7 +105,6 @@ _EIGHTH = (
     """UPDATE failures SET run = coalesce(
         (SELECT max(runs.id) FROM runs WHERE runs.service = failures.service AND runs.digest = failures.digest), 0)""",
     "ALTER TABLE holds ADD COLUMN principal TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE approvals ADD COLUMN steps TEXT NOT NULL DEFAULT ''",
 )
 
 

@@ -186,7 +186,6 @@ approvals = Table(
     metadata,
     Column("digest", Words, primary_key=True),
     Column("at", LONG, nullable=False),
-    _text("steps"),  # what it covers, as a JSON list of [service, operator, digest]; "" for none known
 )
 
 #: Services that are gone from the tree and stay as they are, as of the newest plan.
