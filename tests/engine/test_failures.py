@@ -89,6 +89,16 @@ def test_what_a_person_asks_for_is_forgotten_for_good_only_once_it_begins() -> N
     assert not is_quarantined(bench.another_life(), "a", "d1")
 
 
+def test_a_success_ends_for_good_what_a_person_asked_to_overlook_while_it_ran() -> None:
+    bench = Bench(store=MemoryStore(failures={("a", "d1"): Failure(service="a", digest="d1", attempts=1)}))
+    bench.accept(a_step("a"))
+    bench.accept(a_step("a", kind=Kind.ASKED))
+
+    bench.end("a", at=1)
+
+    assert bench.another_life().state.failures == {}
+
+
 def a_removal() -> RunIntended:
     step = a_step("a", operator=STOP, kind=Kind.REMOVED)
     return RunIntended(run=1, generation=1, step=step, attempt=1, marker="1-a", at=0.0)

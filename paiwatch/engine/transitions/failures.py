@@ -122,7 +122,8 @@ def condemn(draft: Draft, service: str, digest: str, *, because: str, run: int) 
 def clear(draft: Draft, step: Step) -> None:
     """It succeeded. A rollback proves nothing of the release that it replaces: that stays quarantined."""
     service = step.id.service
-    known = [step.digest] if step.instead_of else [*(draft.failures.get(service) or {})]
+    overlooked = [digest for name, digest in sorted(draft.forgiven) if name == service]
+    known = [step.digest] if step.instead_of else [*(draft.failures.get(service) or {}), *overlooked]
     for digest in known:
         draft.drop_failure(service, digest)
 
