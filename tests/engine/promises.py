@@ -39,6 +39,7 @@ class Expected:
     failed: set[StepId] = field(default_factory=set)
     dismissed: dict[StepId, Outcome] = field(default_factory=dict)
     quarantined: set[StepId] = field(default_factory=set)
+    done_before: dict[StepId, Step] = field(default_factory=dict)  # by a run of an older plan
     removed_after: dict[str, set[str]] = field(default_factory=dict)
 
     def has_outcome(self, step: StepId) -> bool:
@@ -156,6 +157,8 @@ class Promises:
             own.failed.discard(step.id)
             if counts:
                 self.newest.succeeded.add(step.id)
+            if own is not self.newest and not self.before.running[step.id.service].is_stale:
+                self.newest.done_before[step.id] = step
             if step.last and step.instead_of:
                 self.streaks.pop(key, None)
             elif step.last:
@@ -225,6 +228,7 @@ class Promises:
         assert not self._is_held(step), f"{step.id} is held"
         self._check_rest(begin)
         self._check_left(step)
+        self._check_is_not_done(step)
         assert not self._is_shaken(step), f"{step.id} began while what it stands on ran"
         if step.kind is Kind.REMOVED:
             assert expected.removed_after[name].isdisjoint(world.state.applied), (
@@ -232,6 +236,15 @@ class Promises:
             )
         elif step.kind is not Kind.ASKED and not step.instead_of:  # what goes back ran beside the others once
             self._check_prerequisites(name)
+
+    def _check_is_not_done(self, step: Step) -> None:
+        """What an older plan had under way when this one came, and did well, is not done once more."""
+        done = self.newest.done_before.get(step.id)
+        if done is None or step.waits or (done.digest, done.last) != (step.digest, step.last):
+            return
+        if step.id.operator in {Operator.STOP, Operator.DELETE} and done.kind is not step.kind:
+            return  # it is remembered in another way
+        raise AssertionError(f"{step.id} is done once more")
 
     def _check_left(self, step: Step) -> None:
         """A good release that the service is about to leave is kept: somebody may want to go back to it."""

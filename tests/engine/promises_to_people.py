@@ -107,6 +107,9 @@ class PromisesToPeople:
         match news:
             case CommandGiven(verb="service"):
                 self._newest_request = news
+            case CommandGiven(verb="adopt", services=services):
+                pinned = pins.pinned(self.world.state.applied)
+                assert pinned.keys().isdisjoint(services), "what a person declares applied is rolled back"
             case CommandGiven(verb="approve") if self.approved is not None:
                 self.approved.services = frozenset(news.services)
             case PlanApproved(digest=digest):
@@ -272,14 +275,13 @@ class PromisesToPeople:
         for number, each in self.awaited.items():
             assert each.pending, f"request {number} is over, and not answered"
         assert state.asked is None or self.world.plans_coming, "a plan is asked for, and nobody makes it"
-        numbers = [event.number for event in state.deferred]
-        assert numbers == sorted(numbers), "who came first is served first"
 
     def check_what_is_told(self) -> None:
         """A plan that waits was told in this life; a rollback that the tree has overtaken is over."""
         state = self.world.state
         if state.held_plan is not None and state.has_planned:
             assert state.held_plan.digest in self.told_held, "a plan waits, and nobody knows"
+            assert not state.approval.digest, "an approval outlives the plan that it was for"
         if state.desired is not None and not state.is_draining:
             assert not pins.void(state.desired, state.applied), "a rollback goes on for nothing"
 

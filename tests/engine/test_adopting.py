@@ -61,6 +61,14 @@ def test_what_is_adopted_is_not_rolled_back_any_more_and_its_failures_do_not_cou
     assert bench.running == {}
 
 
+def test_a_rollback_ends_with_the_next_look_at_a_tree_that_asks_for_something_else() -> None:
+    bench = rolled_back()
+    assert bench.look(replace(TREE)) == []
+
+    assert bench.look(a_desired(a_service("a"), texts={"a": "newest"})) == ["end rollback of a", "begin a"]
+    assert bench.store.applied["a"].pin is None
+
+
 def test_the_release_that_adoption_leaves_can_be_gone_back_to() -> None:
     bench = Bench(store=MemoryStore(applied={"a": an_applied(OLDER)}), desired=TREE, prepares=False)
     bench.look()

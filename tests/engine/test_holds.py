@@ -137,6 +137,18 @@ def test_a_stop_that_fails_is_never_called_done() -> None:
     assert bench.answers[request] == {"steps": 1, "left_out": [], "succeeded": False}
 
 
+@pytest.mark.parametrize(("by", "left"), [(HeldBy.STOPPED, set()), (HeldBy.QUARANTINED, {"a"})])
+def test_what_is_gone_for_good_is_forgotten_with_the_stop_that_held_it(by: HeldBy, left: set[str]) -> None:
+    bench = held("a", by=by)
+    bench.accept(steps.a_step("a", operator=STOP, kind=Kind.REMOVED))
+    assert "a" in bench.store.applied
+
+    bench.end("a")
+
+    assert bench.store.applied == {}
+    assert set(bench.store.holds) == left
+
+
 def test_what_a_person_took_down_cannot_be_suspended() -> None:
     bench = held("a", by=HeldBy.DELETED)
     bench.look(a_desired(a_service("a")))

@@ -116,6 +116,18 @@ def test_only_what_is_still_archived_is_gone_back_to(is_archived: bool) -> None:
         assert bench.store.failures == {}
 
 
+def test_a_rollback_outlives_the_success_of_what_it_leaves() -> None:
+    bench = changed()
+    bench.command(commands.Rollback(service="a"))
+    pin = bench.store.applied["a"].pin
+    assert pin is not None
+
+    assert "begin a" in bench.end("a")
+
+    assert bench.store.applied["a"].pin == pin
+    assert bench.running["a"].step.digest == OLDER.digest
+
+
 def test_a_rollback_that_came_while_a_plan_was_made_asks_when_it_is_taken_up() -> None:
     bench = changed()
     bench.plans = False

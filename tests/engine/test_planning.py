@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from paiwatch.catalog.service import OnInterruption
 from paiwatch.domain.principal import Principal
 from paiwatch.domain.run import Identity, Outcome
 from paiwatch.engine import commands, effects
@@ -77,6 +78,30 @@ def test_what_planning_does_not_compare_makes_no_plan_stale() -> None:
     bench.feed(RunStarted(run=1, identity=Identity(pid=7, started_ticks=1, boot="b")))
 
     assert bench.feed(newer) == ["begin z"]
+
+
+def test_a_plan_made_before_a_hold_came_is_dropped() -> None:
+    bench = Bench()
+    bench.accept(a_step("a", interrupted=OnInterruption.HOLD))
+    bench.look()
+    stale = take(bench)
+    bench.end("a", Outcome.INTERRUPTED)
+
+    assert bench.feed(stale) == []
+    assert bench.is_planning
+
+
+def test_a_plan_made_while_somebody_waited_for_what_has_failed_since_is_dropped() -> None:
+    bench = at_rest()
+    request = bench.command(commands.Service(operator=REFRESH, names=("db",)))
+    bench.propose()
+    bench.look()
+    stale = take(bench)
+    bench.end("db", Outcome.FAILED)
+    assert request in bench.answers
+
+    assert bench.feed(stale) == []
+    assert bench.is_planning
 
 
 def test_what_only_failed_makes_no_plan_stale() -> None:

@@ -120,7 +120,8 @@ def approve(world: World) -> None:
 
 def adopt(world: World) -> None:
     if world.chance.random() < 0.4:
-        names = world.chance.sample(NAMES, 1)
+        pinned = [*pins.pinned(world.state.applied)] if world.chance.random() < 0.5 else []
+        names = world.chance.sample(pinned or NAMES, 1)
         world.command(commands.Adopt(services=frozenset(names)))
 
 

@@ -117,6 +117,8 @@ class World:
             is_fresh = event.proposal.version == before.version
         else:
             is_fresh = before.asked is None
+        if isinstance(event, TakenUp):
+            assert before.deferred[0] not in state.deferred, "who came first is served first"
         assert is_fresh or not any(isinstance(effect, effects.Prepare) for effect in found)
         for effect in found:
             self._do(effect, before)
@@ -268,7 +270,7 @@ class World:
             outcome=self._choose_outcome(order.step),
         )
         self.running[order.step.id.service] = run
-        self._later(self.chance.randint(1, 20), lambda: self.end(run))
+        self._later(self.chance.randint(1, self.chance.choice((10, 20, 90))), lambda: self.end(run))
 
     def _archive(self, step: Step) -> None:
         """The files of a release are kept while the tree has them."""
