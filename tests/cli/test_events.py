@@ -210,6 +210,7 @@ def test_without_a_record_there_is_nothing_and_nothing_is_made(world: World) -> 
 @contextmanager
 def following(world: World, *words: str) -> Iterator["subprocess.Popen[str]"]:
     command = [
+        *("env", "--default-signal=INT"),  # whoever runs these tests may ignore it
         sys.executable,
         "-m",
         "paiwatch",
