@@ -32,7 +32,12 @@ def find_adopter(running: Step, steps: Mapping[StepId, Step]) -> tuple[Step, ...
 
 
 def _is_same_work(running: Step, step: Step) -> bool:
-    """The same operator on the same release, and remembered in the same way when it succeeds."""
+    """The same operator on the same release, and remembered in the same way when it succeeds.
+
+    What a service stands on is no part of its release: a start that knew less of that would be remembered without it.
+    """
     if running.digest != step.digest or running.last is not step.last:
         return False
-    return running.id.operator not in _TEARDOWN or running.kind is step.kind
+    if running.id.operator in _TEARDOWN:
+        return running.kind is step.kind
+    return set(step.prerequisites) <= set(running.prerequisites)

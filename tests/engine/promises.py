@@ -242,8 +242,11 @@ class Promises:
         done = self.newest.done_before.get(step.id)
         if done is None or step.waits or (done.digest, done.last) != (step.digest, step.last):
             return
-        if step.id.operator in {Operator.STOP, Operator.DELETE} and done.kind is not step.kind:
-            return  # it is remembered in another way
+        if step.id.operator in {Operator.STOP, Operator.DELETE}:
+            if done.kind is not step.kind:
+                return  # it is remembered in another way
+        elif not set(step.prerequisites) <= set(done.prerequisites):
+            return  # it began when its service stood on less
         raise AssertionError(f"{step.id} is done once more")
 
     def _check_left(self, step: Step) -> None:

@@ -46,6 +46,30 @@ def test_stale_work_is_not_adopted_later_either() -> None:
     assert bench.end("b", at=5) == ["close 1 True", "begin b"]
 
 
+def test_work_is_not_adopted_when_its_service_stands_on_more_by_now() -> None:
+    bench = Bench()
+    bench.accept(a_step("b", on="c"))
+
+    bench.accept(a_step("b", on=("a", "c")), at=1)
+    assert bench.end("b", at=2) == ["close 1 True", "begin b"]
+
+
+def test_a_removal_is_adopted_whatever_its_service_stands_on_by_now() -> None:
+    bench = Bench()
+    bench.accept(a_step("b", operator=STOP))
+
+    bench.accept(a_step("b", operator=STOP, on="a"), at=1)
+    assert bench.end("b", at=2) == ["close 1 True", "close 2 True"]
+
+
+def test_work_whose_service_stands_on_less_by_now_is_adopted() -> None:
+    bench = Bench()
+    bench.accept(a_step("b", on=("a", "c")))
+
+    bench.accept(a_step("b", on="c"), at=1)
+    assert bench.end("b", at=2) == ["close 1 True", "close 2 True"]
+
+
 def test_the_start_of_a_restart_is_adopted_with_its_stop() -> None:
     bench = Bench()
     bench.accept(*a_restart("a"))
