@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+from paiwatch.domain.run import Outcome
 from paiwatch.engine import commands, effects
 from paiwatch.engine.changes import Failure
 from paiwatch.engine.events import Archived
 from paiwatch.plan.applied import HeldBy, Hold, Pin, PinnedBy
+from paiwatch.plan.plan import Kind
 from tests.builders import a_desired, a_release, a_service, an_applied
 from tests.engine.bench import Bench
 from tests.engine.memory_store import MemoryStore
+from tests.engine.steps import a_step
 
 OLDER, NEWER = a_release("a", {"start.sh": "older"}), a_release("a", {"start.sh": "newer"})
 TREE = a_desired(a_service("a"), releases=[NEWER])
@@ -113,3 +116,15 @@ def test_a_tree_that_moved_on_while_releases_were_archived_has_them_archived_aga
     assert bench.answers == {}
     (again,) = [each for each in bench.effects if isinstance(each, effects.Archive)]
     assert again.desired is bench.desired
+
+
+def test_what_a_person_asked_for_rests_no_longer_for_what_adoption_forgives() -> None:
+    bench = Bench(desired=TREE, store=MemoryStore())
+    bench.look()
+    bench.accept(a_step("a", kind=Kind.ASKED), a_step("z"))
+    bench.end("a", Outcome.INTERRUPTED, at=1)
+    assert bench.states["start a"] == "backing-off"
+
+    adopt(bench, "a")
+
+    assert bench.states["start a"] != "backing-off"

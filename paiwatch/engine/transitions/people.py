@@ -199,6 +199,8 @@ def adopt(draft: Draft, event: Archived) -> None:
         draft.drop_applied(name)
         draft.drop_hold(name)
     failures.forgive(draft, (*fresh, *gone))
+    if fresh or gone:  # nobody named would be everybody
+        scheduling.rouse(draft, (*fresh, *gone))
     for name in (*fresh, *gone):
         draft.note(changes.ServiceAdopted(service=name))
     if gone:
